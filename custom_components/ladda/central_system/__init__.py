@@ -1,0 +1,30 @@
+"""The wire: stations connect here and speak OCPP."""
+
+from .errors import (
+    BadAnswer,
+    Disconnected,
+    NoAnswer,
+    NotAccepted,
+    NotStored,
+    Refused,
+    StationError,
+)
+from .link import Link
+from .listener import Admission, CentralSystem, Desk, Verdict
+from .ocpp16.settings import capabilities
+
+__all__ = [
+    "Admission",
+    "BadAnswer",
+    "CentralSystem",
+    "Desk",
+    "Disconnected",
+    "Link",
+    "NoAnswer",
+    "NotAccepted",
+    "NotStored",
+    "Refused",
+    "StationError",
+    "Verdict",
+    "capabilities",
+]

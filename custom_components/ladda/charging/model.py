@@ -4,7 +4,7 @@ Energy is in Wh, power in W, current in A per phase, voltage in V; times are
 aware and in UTC. Everything here is immutable.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from enum import IntEnum, StrEnum
@@ -127,5 +127,3 @@ class Capabilities:
     phase_switching: bool = False
     local_list_length: int | None = None
     local_list_chunk: int | None = None
-    settings: dict[str, str] = field(default_factory=dict)
-    refused: frozenset[str] = frozenset()

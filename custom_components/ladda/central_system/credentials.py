@@ -1,0 +1,42 @@
+"""Passwords of stations: kept as salted hashes only (security whitepaper A01.FR.08)."""
+
+import base64
+import hashlib
+import hmac
+import re
+import secrets
+from typing import Final
+
+_COST: Final = 2**13  # about 20 ms and 8 MiB for each check
+_HEX_KEY: Final = re.compile(r"(?:[0-9a-fA-F]{2}){16,20}")
+
+
+def new_password() -> str:
+    """Make a password that every station can take: 40 hex digits (20 bytes)."""
+    return secrets.token_hex(20)
+
+
+def _derive(secret: bytes, salt: bytes) -> bytes:
+    """Derive a key that is expensive to guess."""
+    return hashlib.scrypt(secret, salt=salt, n=_COST, r=8, p=1, dklen=32)
+
+
+def hash_password(password: str) -> str:
+    """Hash a password for keeping. Takes some milliseconds: run it in an executor.
+
+    An AuthorizationKey in hex digits stands for its bytes, too: stations send either
+    (OCPP-J 1.6 §6.2.2).
+    """
+    forms = [password.encode()]
+    if _HEX_KEY.fullmatch(password):
+        forms.append(bytes.fromhex(password))
+    salt = secrets.token_bytes(16)
+    parts = [salt, *(_derive(form, salt) for form in forms)]
+    return "$".join(["scrypt", *(base64.b64encode(part).decode() for part in parts)])
+
+
+def verify_password(presented: bytes, hashed: str) -> bool:
+    """Check what a station presented. Takes some milliseconds: run it in an executor."""
+    salt, *keys = (base64.b64decode(part) for part in hashed.split("$")[1:])
+    derived = _derive(presented, salt)
+    return any([hmac.compare_digest(derived, key) for key in keys])

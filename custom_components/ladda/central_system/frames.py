@@ -1,0 +1,136 @@
+"""Frames of OCPP-J: what is on the wire between a station and us.
+
+A CALL is `[2, id, action, payload]`, its answer `[3, id, payload]` or
+`[4, id, code, description, details]` (OCPP-J 1.6 §4.2).
+"""
+
+from enum import StrEnum
+from typing import Any, NamedTuple
+
+import orjson
+
+MAX_ID_LENGTH = 36
+MAX_DESCRIPTION_LENGTH = 255
+
+
+class ErrorCode(StrEnum):
+    """Codes of a CALLERROR, spelled as OCPP-J 1.6 spells them (errata 5.1, 5.2)."""
+
+    NOT_IMPLEMENTED = "NotImplemented"
+    NOT_SUPPORTED = "NotSupported"
+    INTERNAL_ERROR = "InternalError"
+    PROTOCOL_ERROR = "ProtocolError"
+    SECURITY_ERROR = "SecurityError"
+    FORMATION_VIOLATION = "FormationViolation"
+    PROPERTY_CONSTRAINT_VIOLATION = "PropertyConstraintViolation"
+    TYPE_CONSTRAINT_VIOLATION = "TypeConstraintViolation"
+    GENERIC_ERROR = "GenericError"
+
+
+class Refusal(Exception):
+    """A CALL that is answered with an error; tells the station what is wrong."""
+
+    def __init__(self, code: ErrorCode, description: str = "") -> None:
+        """Keep the code and a description of at most 255 characters."""
+        super().__init__(f"{code}: {description}")
+        self.code = code
+        self.description = description[:MAX_DESCRIPTION_LENGTH]
+
+
+class Call(NamedTuple):
+    """A request of the other side."""
+
+    id: str | int
+    action: str
+    payload: dict[str, Any]
+
+
+class CallResult(NamedTuple):
+    """The answer to a request of ours."""
+
+    id: str
+    payload: Any
+
+
+class CallError(NamedTuple):
+    """The refusal of a request of ours."""
+
+    id: str
+    code: str
+    description: str
+
+
+class BadCall(NamedTuple):
+    """A request that cannot be read, though it can be answered."""
+
+    id: str | int
+    refusal: Refusal
+
+
+class Unreadable(NamedTuple):
+    """Something that cannot even be answered."""
+
+    reason: str
+
+
+type Frame = Call | CallResult | CallError | BadCall | Unreadable
+
+
+def parse(raw: bytes) -> Frame:
+    """Read one frame; never raises (ocpp.md of the design: bad input, column 1.6)."""
+    try:
+        message = orjson.loads(raw)
+    except orjson.JSONDecodeError:
+        return Unreadable("not JSON")
+    match message:
+        case [2, id_, *rest]:
+            return _parse_call(id_, rest)
+        case [3, str(id_), payload, *_]:
+            return CallResult(id_, payload)
+        case [4, str(id_), *rest]:
+            code = rest[0] if rest and isinstance(rest[0], str) else ""
+            text = rest[1] if len(rest) > 1 and isinstance(rest[1], str) else ""
+            return CallError(id_, code or ErrorCode.GENERIC_ERROR, text)
+        case [int(kind), *_] if kind not in (2, 3, 4):
+            return Unreadable(f"message type {kind}")
+    return Unreadable("not an OCPP message")
+
+
+def _parse_call(id_: Any, rest: list[Any]) -> Frame:
+    """Read a CALL from its id on."""
+    if type(id_) not in (str, int):
+        return Unreadable("message id is no text")
+    if isinstance(id_, str) and not 0 < len(id_) <= MAX_ID_LENGTH:
+        # An over-long id is echoed cut off rather than at any length.
+        return BadCall(
+            id_[:MAX_ID_LENGTH],
+            Refusal(ErrorCode.FORMATION_VIOLATION, "message id of 1 to 36 characters"),
+        )
+    if not rest:
+        return BadCall(id_, Refusal(ErrorCode.FORMATION_VIOLATION, "no action"))
+    action = rest[0]
+    if not isinstance(action, str):
+        return BadCall(id_, Refusal(ErrorCode.NOT_IMPLEMENTED, "action is no text"))
+    payload = rest[1] if len(rest) > 1 else None
+    if payload is None:
+        payload = {}  # "null" and "{}" both mean an empty payload (OCPP-J 1.6 §4.2.1)
+    if not isinstance(payload, dict):
+        return BadCall(
+            id_, Refusal(ErrorCode.FORMATION_VIOLATION, "payload is no object")
+        )
+    return Call(id_, action, payload)
+
+
+def call(id_: str, action: str, payload: dict[str, Any]) -> bytes:
+    """Write a CALL."""
+    return orjson.dumps((2, id_, action, payload))
+
+
+def result(id_: str | int, payload: dict[str, Any]) -> bytes:
+    """Write a CALLRESULT."""
+    return orjson.dumps((3, id_, payload))
+
+
+def error(id_: str | int, refusal: Refusal) -> bytes:
+    """Write a CALLERROR."""
+    return orjson.dumps((4, id_, refusal.code, refusal.description, {}))

@@ -1,0 +1,76 @@
+"""A station that is connected: its events go to the desk, our commands to it."""
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any, Protocol
+
+from aiohttp import WSCloseCode, web
+
+from ..charging.decisions import Decision, Registered
+from ..charging.events import Booted, StationEvent
+from ..charging.model import Registration
+from .frames import ErrorCode, Refusal
+from .ocpp16 import inbound, settings
+from .ocpp16.commands import Commands
+from .rpc import RpcSession
+
+
+class EventHandler(Protocol):
+    """Decides on what a station reports."""
+
+    async def handle(self, link: Link, event: StationEvent) -> Decision:
+        """Store and decide; raises NotStored when the station has to send it again."""
+
+
+class Link:
+    """One connection of one station, speaking OCPP 1.6.
+
+    `registration` is what the station may do on this connection: a station that is
+    not accepted is only heard when it boots (errata 3.8).
+    """
+
+    def __init__(
+        self,
+        ws: web.WebSocketResponse,
+        identity: str,
+        remote: str,
+        registration: Registration,
+        desk: EventHandler,
+        clock: Callable[[], datetime],
+    ) -> None:
+        """Take the open WebSocket of the station `identity` at address `remote`."""
+        self.identity = identity
+        self.remote = remote
+        self.registration = registration
+        self.connected_at = clock()
+        self.rpc = RpcSession(ws, identity, self._on_call)
+        self.commands = Commands(self.rpc.call, clock)
+        self._desk = desk
+        self._clock = clock
+
+    async def _on_call(self, action: str, payload: dict[str, Any]) -> dict[str, Any]:
+        """Answer a call of the station."""
+        event = inbound.read(action, payload)
+        if self.registration is not Registration.ACCEPTED and type(event) is not Booted:
+            raise Refusal(ErrorCode.SECURITY_ERROR, "the station is not accepted")
+        decision = await self._desk.handle(self, event)
+        if type(decision) is Registered:
+            self.registration = decision.registration
+        return inbound.answer(event, decision, self._clock())
+
+    async def bring_settings_in_line(
+        self, refused_before: dict[str, str], *, write: bool
+    ) -> settings.SettingsReport:
+        """Read the station's settings; if `write`, change what billing needs.
+
+        `refused_before` are settings that it is known to refuse. Raises Disconnected.
+        """
+        return await settings.bring_in_line(self.commands, refused_before, write=write)
+
+    async def run(self) -> None:
+        """Converse until the connection ends."""
+        await self.rpc.run()
+
+    async def close(self, code: WSCloseCode = WSCloseCode.GOING_AWAY) -> None:
+        """End the connection."""
+        await self.rpc.close(code)

@@ -1,0 +1,325 @@
+"""What we ask of a 1.6 station: commands in our words, messages in OCPP's.
+
+Each command returns when the station has answered. It raises NotAccepted when
+the station said no, and the other errors of `central_system.errors` when it
+could not be asked.
+"""
+
+from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from decimal import ROUND_DOWN, Decimal
+from typing import Any, Final, Protocol, cast
+
+from ocpp.charge_point import remove_nones, serialize_as_dict, snake_to_camel_case
+from ocpp.v16 import call, datatypes, enums
+
+from ...charging.model import Authorization
+from ..errors import NotAccepted, StationError
+from . import values
+from .inbound import timestamp
+
+LIMIT_PROFILE_ID: Final = 7400  # ours; plus the connector's number
+START_PROFILE_ID: Final = 7500
+NOMINAL_VOLTAGE: Final = 230
+# Profiles start a little in the past, for stations whose clock is behind ours.
+_PROFILE_LEAD: Final = timedelta(seconds=60)
+
+
+class Caller(Protocol):
+    """Sends one action and returns the answer's payload (rpc.RpcSession.call)."""
+
+    def __call__(
+        self, action: str, payload: dict[str, Any], timeout: float | None = None
+    ) -> Awaitable[dict[str, Any]]:
+        """Send `action`; `timeout` in s."""
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """A configuration key as a station reports it."""
+
+    value: str
+    read_only: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class LimitWay:
+    """One of the ways by which stations take a limit; not all take each."""
+
+    purpose: enums.ChargingProfilePurposeType
+    kind: enums.ChargingProfileKindType
+
+    @property
+    def name(self) -> str:
+        """A name to remember the way by."""
+        return f"{self.purpose.value}/{self.kind.value}"
+
+
+LIMIT_WAYS: Final = (
+    LimitWay(
+        enums.ChargingProfilePurposeType.tx_default_profile,
+        enums.ChargingProfileKindType.absolute,
+    ),
+    LimitWay(
+        enums.ChargingProfilePurposeType.tx_default_profile,
+        enums.ChargingProfileKindType.relative,
+    ),
+    LimitWay(
+        enums.ChargingProfilePurposeType.tx_profile,
+        enums.ChargingProfileKindType.relative,
+    ),
+    LimitWay(
+        enums.ChargingProfilePurposeType.charge_point_max_profile,
+        enums.ChargingProfileKindType.absolute,
+    ),
+)
+
+
+def payload_of(message: Any) -> dict[str, Any]:
+    """Make the payload of a message of the `ocpp` package, without nulls."""
+    serialised = remove_nones(serialize_as_dict(message))
+    return cast(dict[str, Any], snake_to_camel_case(serialised))
+
+
+class Commands:
+    """The commands of one connected station."""
+
+    def __init__(self, send: Caller, clock: Callable[[], datetime]) -> None:
+        """Take how to send, and the time."""
+        self._send = send
+        self._clock = clock
+
+    async def raw(
+        self, action: str, payload: dict[str, Any], timeout: float | None = None
+    ) -> dict[str, Any]:
+        """Send any message, as it is, and return its answer."""
+        return await self._send(action, payload, timeout)
+
+    async def _ask(self, message: Any) -> dict[str, Any]:
+        """Send a message of the `ocpp` package."""
+        return await self._send(type(message).__name__, payload_of(message))
+
+    async def _demand(self, message: Any, *good: str) -> str:
+        """Send a message whose answer has a status, and insist on a good one."""
+        status = values.text((await self._ask(message)).get("status"))
+        if status not in (good or ("Accepted",)):
+            raise NotAccepted(type(message).__name__, status or "no status")
+        return status
+
+    async def start(
+        self, connector: int, token: str, limit_a: Decimal | None = None
+    ) -> None:
+        """Ask for a transaction (§5.11); Accepted means that the station will try."""
+        profile = None
+        if limit_a is not None:
+            profile = datatypes.ChargingProfile(
+                charging_profile_id=START_PROFILE_ID + connector,
+                stack_level=0,
+                charging_profile_purpose=enums.ChargingProfilePurposeType.tx_profile,
+                charging_profile_kind=enums.ChargingProfileKindType.relative,
+                charging_schedule=_schedule(limit_a, in_watts=False),
+            )
+        await self._demand(
+            call.RemoteStartTransaction(
+                id_tag=token,
+                connector_id=connector,
+                charging_profile=cast(Any, profile),
+            )
+        )
+
+    async def stop(self, transaction: int) -> None:
+        """Ask for a transaction's end (§5.12)."""
+        await self._demand(call.RemoteStopTransaction(transaction_id=transaction))
+
+    async def unlock(self, connector: int) -> None:
+        """Unlock a connector; this ends its transaction first (§5.18)."""
+        await self._demand(call.UnlockConnector(connector_id=connector), "Unlocked")
+
+    async def reset(self, *, hard: bool) -> None:
+        """Restart the station (§5.14)."""
+        kind = enums.ResetType.hard if hard else enums.ResetType.soft
+        await self._demand(call.Reset(type=kind))
+
+    async def set_availability(self, connector: int, *, operative: bool) -> str:
+        """Open or close a connector (0: all); "Scheduled" after the transaction (§5.2)."""
+        kind = (
+            enums.AvailabilityType.operative
+            if operative
+            else enums.AvailabilityType.inoperative
+        )
+        return await self._demand(
+            call.ChangeAvailability(connector_id=connector, type=kind),
+            "Accepted",
+            "Scheduled",
+        )
+
+    async def trigger(self, message: str, connector: int | None = None) -> None:
+        """Ask the station to send a message of its own (§5.17)."""
+        await self._demand(
+            call.TriggerMessage(
+                requested_message=enums.MessageTrigger(message), connector_id=connector
+            )
+        )
+
+    async def get_configuration(
+        self, keys: Iterable[str] = ()
+    ) -> tuple[dict[str, Setting], list[str]]:
+        """Read settings (§5.8), all when no keys are given; also the unknown keys."""
+        wanted = list(keys)
+        answer = await self._ask(call.GetConfiguration(key=wanted or None))
+        known = {
+            key: Setting(_setting(item.get("value")), item.get("readonly") is True)
+            for item in values.objects(answer.get("configurationKey"))
+            if (key := values.text(item.get("key")))
+        }
+        unknown = answer.get("unknownKey")
+        return known, [
+            values.text(key) for key in unknown if isinstance(key, str)
+        ] if isinstance(unknown, list) else []
+
+    async def set_configuration(self, key: str, value: str) -> str:
+        """Change a setting (§5.3); returns Accepted or RebootRequired."""
+        return await self._demand(
+            call.ChangeConfiguration(key=key, value=value), "Accepted", "RebootRequired"
+        )
+
+    async def data_transfer(
+        self, vendor: str, message: str | None, data: str | None
+    ) -> dict[str, Any]:
+        """Send a vendor's own message (§5.6) and return its whole answer."""
+        return await self._ask(
+            call.DataTransfer(vendor_id=vendor, message_id=message, data=data)
+        )
+
+    async def token_list_version(self) -> int:
+        """Read the version of the local authorisation list; -1: there is none (§5.10)."""
+        answer = await self._ask(call.GetLocalListVersion())
+        version = values.integer(answer.get("listVersion"))
+        return -1 if version is None else version
+
+    async def send_token_list(
+        self,
+        tokens: Iterable[tuple[str, Authorization, datetime | None]],
+        version: int,
+        chunk: int,
+    ) -> None:
+        """Replace the local authorisation list (§5.15), `chunk` tags at a time."""
+        entries = []
+        for token, _, until in tokens:
+            info: dict[str, Any] = {"status": "Accepted"}
+            if until is not None:
+                info["expiryDate"] = timestamp(until)
+            entries.append({"idTag": token, "idTagInfo": info})
+        for first in range(0, len(entries) or 1, chunk):
+            kind = enums.UpdateType.differential if first else enums.UpdateType.full
+            await self._demand(
+                call.SendLocalList(
+                    list_version=version,
+                    update_type=kind,
+                    local_authorization_list=entries[first : first + chunk],
+                )
+            )
+
+    async def set_limit(
+        self,
+        connector: int,
+        limit_a: Decimal,
+        *,
+        in_watts: bool,
+        transaction: int | None,
+        alone: bool,
+        first_try: str | None = None,
+    ) -> str:
+        """Limit a connector's current, A per phase, until it is cleared.
+
+        Stations differ in which profiles they take, so the ways are tried in turn,
+        `first_try` first. `alone`: the station has no other connector, so that the
+        limit may stand for the whole of it. Returns the name of the way that worked.
+        """
+        ways = sorted(LIMIT_WAYS, key=lambda way: way.name != first_try)
+        error: StationError | None = None
+        for way in ways:
+            purpose = way.purpose
+            if purpose is enums.ChargingProfilePurposeType.tx_profile and not transaction:
+                continue
+            whole = purpose is enums.ChargingProfilePurposeType.charge_point_max_profile
+            if whole and not alone:
+                continue
+            profile = self._profile(way, connector, limit_a, in_watts, transaction)
+            try:
+                await self._demand(
+                    call.SetChargingProfile(
+                        connector_id=0 if whole else connector,
+                        cs_charging_profiles=profile,
+                    )
+                )
+            except NotAccepted as err:
+                error = err
+            except StationError as err:
+                error = error or err
+            else:
+                return way.name
+        raise error or NotAccepted("SetChargingProfile", "not possible now")
+
+    def _profile(
+        self,
+        way: LimitWay,
+        connector: int,
+        limit_a: Decimal,
+        in_watts: bool,
+        transaction: int | None,
+    ) -> datatypes.ChargingProfile:
+        """Make the profile that holds a standing limit."""
+        absolute = way.kind is enums.ChargingProfileKindType.absolute
+        is_tx = way.purpose is enums.ChargingProfilePurposeType.tx_profile
+        return datatypes.ChargingProfile(
+            charging_profile_id=LIMIT_PROFILE_ID + connector,
+            transaction_id=transaction if is_tx else None,
+            stack_level=0,
+            charging_profile_purpose=way.purpose,
+            charging_profile_kind=way.kind,
+            charging_schedule=_schedule(
+                limit_a,
+                in_watts=in_watts,
+                start=self._clock() - _PROFILE_LEAD if absolute else None,
+            ),
+        )
+
+    async def clear_limit(self, connector: int) -> None:
+        """Remove the limit that `set_limit` made; none being there is as good (§5.5)."""
+        await self._demand(
+            call.ClearChargingProfile(id=LIMIT_PROFILE_ID + connector),
+            "Accepted",
+            "Unknown",
+        )
+
+
+def _setting(value: Any) -> str:
+    """Read a setting's value: any type, sometimes in quotes."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, list):
+        return ",".join(_setting(item) for item in value)
+    return values.text(value, 4096).strip("\"' ")
+
+
+def _schedule(
+    limit_a: Decimal, *, in_watts: bool, start: datetime | None = None
+) -> datatypes.ChargingSchedule:
+    """Make a schedule of one period: A per phase, or W over three phases (§7.12)."""
+    limit = limit_a * NOMINAL_VOLTAGE * 3 if in_watts else limit_a
+    unit = (
+        enums.ChargingRateUnitType.watts if in_watts else enums.ChargingRateUnitType.amps
+    )
+    period = datatypes.ChargingSchedulePeriod(
+        start_period=0,
+        # one decimal is allowed, and a limit is never rounded up (§7.14)
+        limit=float(limit.quantize(Decimal("0.1"), rounding=ROUND_DOWN)),
+        number_phases=3 if in_watts else None,
+    )
+    return datatypes.ChargingSchedule(
+        charging_rate_unit=unit,
+        charging_schedule_period=[period],
+        start_schedule=timestamp(start.astimezone(UTC)) if start else None,
+    )

@@ -1,0 +1,280 @@
+"""What a 1.6 station sends: frames made into events, decisions into answers.
+
+Pure: no state, no clock of its own. Messages about transactions and meter
+values are salvaged as far as anything in them can be used, for an error
+answer would make the station discard them (OCPP 1.6 §3.7.1).
+"""
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any, Final, assert_never
+
+from ...charging.decisions import (
+    Authorized,
+    Decision,
+    Noted,
+    Registered,
+    Started,
+    VendorAnswer,
+)
+from ...charging.events import (
+    Booted,
+    Heartbeat,
+    MeterValuesReported,
+    Progress,
+    StationEvent,
+    StatusReported,
+    TokenPresented,
+    TransactionStarted,
+    TransactionStopped,
+    VendorMessage,
+)
+from ...charging.model import Authorization, ConnectorStatus, StationInfo
+from ..frames import ErrorCode, Refusal
+from . import meter_values, values
+
+_STATUSES: Final = {
+    "available": ConnectorStatus.AVAILABLE,
+    "preparing": ConnectorStatus.PREPARING,
+    "occupied": ConnectorStatus.PREPARING,  # what OCPP 1.5 called it
+    "charging": ConnectorStatus.CHARGING,
+    "suspendedev": ConnectorStatus.SUSPENDED_EV,
+    "suspendedevse": ConnectorStatus.SUSPENDED_EVSE,
+    "finishing": ConnectorStatus.FINISHING,
+    "reserved": ConnectorStatus.RESERVED,
+    "unavailable": ConnectorStatus.UNAVAILABLE,
+    "faulted": ConnectorStatus.FAULTED,
+}
+_ID_TAG_STATUS: Final = {
+    Authorization.ACCEPTED: "Accepted",
+    Authorization.BLOCKED: "Blocked",
+    Authorization.EXPIRED: "Expired",
+    Authorization.INVALID: "Invalid",
+    Authorization.CONCURRENT: "ConcurrentTx",
+}
+MAX_CONNECTOR: Final = 16
+
+
+def _connector(payload: dict[str, Any], *, least: int) -> int:
+    """Read a connector's number, or refuse it."""
+    number = values.integer(payload.get("connectorId"))
+    if number is None:
+        raise Refusal(ErrorCode.PROTOCOL_ERROR, "connectorId is missing or no number")
+    if not least <= number <= MAX_CONNECTOR:
+        raise Refusal(
+            ErrorCode.PROPERTY_CONSTRAINT_VIOLATION,
+            f"connectorId is not between {least} and {MAX_CONNECTOR}",
+        )
+    return number
+
+
+def _boot(payload: dict[str, Any]) -> Booted:
+    """BootNotification (§4.2). Vendor and model may be empty, but must be there."""
+    for required in ("chargePointVendor", "chargePointModel"):
+        if not isinstance(payload.get(required), str | int | float):
+            raise Refusal(ErrorCode.PROTOCOL_ERROR, f"{required} is missing")
+
+    def get(*keys: str) -> str:
+        return next((found for key in keys if (found := values.text(payload.get(key)))), "")
+
+    return Booted(
+        StationInfo(
+            vendor=get("chargePointVendor"),
+            model=get("chargePointModel"),
+            serial=get("chargePointSerialNumber", "chargeBoxSerialNumber"),
+            firmware=get("firmwareVersion"),
+            meter_type=get("meterType"),
+            meter_serial=get("meterSerialNumber"),
+            iccid=get("iccid"),
+            imsi=get("imsi"),
+        )
+    )
+
+
+def _heartbeat(payload: dict[str, Any]) -> Heartbeat:
+    """Heartbeat (§4.6)."""
+    return Heartbeat()
+
+
+def _status(payload: dict[str, Any]) -> StatusReported:
+    """StatusNotification (§4.9)."""
+    status = _STATUSES.get(values.text(payload.get("status")).casefold())
+    if status is None:
+        raise Refusal(ErrorCode.PROPERTY_CONSTRAINT_VIOLATION, "status is not known")
+    error = values.filled_text(payload.get("errorCode"))
+    return StatusReported(
+        connector=_connector(payload, least=0),
+        status=status,
+        at=values.moment(payload.get("timestamp")),
+        error="" if error.casefold() == "noerror" else error,
+        info=values.filled_text(payload.get("info")),
+        vendor_error=values.filled_text(payload.get("vendorErrorCode")),
+    )
+
+
+def _authorize(payload: dict[str, Any]) -> TokenPresented:
+    """Authorize (§4.1)."""
+    token = payload.get("idTag")
+    if not isinstance(token, str | int) or isinstance(token, bool):
+        raise Refusal(ErrorCode.PROTOCOL_ERROR, "idTag is missing")
+    return TokenPresented(values.text(token))
+
+
+def _start(payload: dict[str, Any]) -> TransactionStarted:
+    """StartTransaction (§4.8). Refused only when nothing in it can be used."""
+    connector = values.integer(payload.get("connectorId"))
+    at = values.moment(payload.get("timestamp"))
+    meter = values.number(payload.get("meterStart"))
+    if connector is None and at is None and meter is None:
+        raise Refusal(ErrorCode.PROTOCOL_ERROR, "nothing in it can be used")
+    if connector is None:
+        connector = 1
+    if not 0 < connector <= MAX_CONNECTOR:
+        raise Refusal(ErrorCode.PROPERTY_CONSTRAINT_VIOLATION, "no such connectorId")
+    return TransactionStarted(connector, values.text(payload.get("idTag")), at, meter)
+
+
+def _stop(payload: dict[str, Any]) -> TransactionStopped:
+    """StopTransaction (§4.10). Refused only when nothing in it can be used."""
+    at = values.moment(payload.get("timestamp"))
+    meter = values.number(payload.get("meterStop"))
+    transaction = values.transaction_id(payload.get("transactionId"))
+    if transaction is None and at is None and meter is None:
+        raise Refusal(ErrorCode.PROTOCOL_ERROR, "nothing in it can be used")
+    return TransactionStopped(
+        transaction=transaction or 0,
+        at=at,
+        meter_stop_wh=meter,
+        token=values.text(payload.get("idTag")) or None,
+        reason=values.text(payload.get("reason")) or "Local",
+        values=meter_values.read(payload.get("transactionData")),
+    )
+
+
+def _meter_values(payload: dict[str, Any]) -> MeterValuesReported:
+    """MeterValues (§4.7). Refused only when it belongs to nothing."""
+    transaction = values.transaction_id(payload.get("transactionId"))
+    connector = values.integer(payload.get("connectorId"))
+    if connector is None and transaction is None:
+        raise Refusal(ErrorCode.PROTOCOL_ERROR, "connectorId is missing or no number")
+    if connector is None:
+        connector = 0
+    if not 0 <= connector <= MAX_CONNECTOR:
+        raise Refusal(ErrorCode.PROPERTY_CONSTRAINT_VIOLATION, "no such connectorId")
+    return MeterValuesReported(
+        connector, transaction, meter_values.read(payload.get("meterValue"))
+    )
+
+
+def _data_transfer(payload: dict[str, Any]) -> VendorMessage:
+    """DataTransfer (§4.3)."""
+    return VendorMessage(
+        vendor=values.text(payload.get("vendorId")),
+        message=values.text(payload.get("messageId")),
+        data=values.text(payload.get("data"), 65536),
+    )
+
+
+def _progress(job: str) -> Callable[[dict[str, Any]], Progress]:
+    """Make the reader of a job's status notification (§4.4, §4.5)."""
+
+    def read(payload: dict[str, Any]) -> Progress:
+        return Progress(job, values.text(payload.get("status")))
+
+    return read
+
+
+_READERS: Final[dict[str, Callable[[dict[str, Any]], StationEvent]]] = {
+    "MeterValues": _meter_values,
+    "Heartbeat": _heartbeat,
+    "StatusNotification": _status,
+    "Authorize": _authorize,
+    "StartTransaction": _start,
+    "StopTransaction": _stop,
+    "BootNotification": _boot,
+    "DataTransfer": _data_transfer,
+    "DiagnosticsStatusNotification": _progress("diagnostics"),
+    "FirmwareStatusNotification": _progress("firmware"),
+}
+# Actions of OCPP 1.6 and its security whitepaper that we know and do not take from a
+# station: the whitepaper's are not built yet, the rest are ours to send.
+_NOT_SUPPORTED: Final = frozenset(
+    {
+        "LogStatusNotification",
+        "SecurityEventNotification",
+        "SignCertificate",
+        "SignedFirmwareStatusNotification",
+        "CancelReservation",
+        "CertificateSigned",
+        "ChangeAvailability",
+        "ChangeConfiguration",
+        "ClearCache",
+        "ClearChargingProfile",
+        "DeleteCertificate",
+        "ExtendedTriggerMessage",
+        "GetCompositeSchedule",
+        "GetConfiguration",
+        "GetDiagnostics",
+        "GetInstalledCertificateIds",
+        "GetLocalListVersion",
+        "GetLog",
+        "InstallCertificate",
+        "RemoteStartTransaction",
+        "RemoteStopTransaction",
+        "ReserveNow",
+        "Reset",
+        "SendLocalList",
+        "SetChargingProfile",
+        "SignedUpdateFirmware",
+        "TriggerMessage",
+        "UnlockConnector",
+        "UpdateFirmware",
+    }
+)
+
+
+def read(action: str, payload: dict[str, Any]) -> StationEvent:
+    """Make a station's call an event; raises Refusal where it cannot be used."""
+    reader = _READERS.get(action)
+    if reader is not None:
+        return reader(payload)
+    if action in _NOT_SUPPORTED:
+        raise Refusal(ErrorCode.NOT_SUPPORTED, action)
+    raise Refusal(ErrorCode.NOT_IMPLEMENTED, "unknown action")
+
+
+def timestamp(at: datetime) -> str:
+    """Write a time in UTC, to the millisecond, ending in Z."""
+    return at.isoformat(timespec="milliseconds").removesuffix("+00:00") + "Z"
+
+
+def _id_tag_info(authorization: Authorization, until: datetime | None) -> dict[str, str]:
+    """Write an IdTagInfo (§7.27)."""
+    info = {"status": _ID_TAG_STATUS[authorization]}
+    if until is not None:
+        info["expiryDate"] = timestamp(until)
+    return info
+
+
+def answer(event: StationEvent, decision: Decision, now: datetime) -> dict[str, Any]:
+    """Write the answer's payload for a decision."""
+    match decision:
+        case Noted():
+            return {"currentTime": timestamp(now)} if type(event) is Heartbeat else {}
+        case Registered(registration, interval_s):
+            return {
+                "status": registration.value,
+                "currentTime": timestamp(now),
+                "interval": interval_s,
+            }
+        case Authorized(authorization, until):
+            return {"idTagInfo": _id_tag_info(authorization, until)}
+        case Started(session, authorization, until):
+            return {
+                "transactionId": session,
+                "idTagInfo": _id_tag_info(authorization, until),
+            }
+        case VendorAnswer(known, data):
+            status = "Accepted" if known else "UnknownVendorId"
+            return {"status": status} if data is None else {"status": status, "data": data}
+    assert_never(decision)

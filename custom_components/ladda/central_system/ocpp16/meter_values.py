@@ -1,0 +1,144 @@
+"""Meter values of OCPP 1.6, made into samples in plain units (§7.33, §7.43).
+
+What cannot be used is left out, never guessed: an unknown measurand or unit,
+a value that is no number, a place that is not the outlet. A wrong zero would
+become money.
+"""
+
+from decimal import Decimal
+from functools import lru_cache
+from typing import Any, Final, NamedTuple
+
+from ...charging.model import Context, Measurand, MeterValue, Phase, Sample
+from . import values
+
+_MEASURANDS: Final = {
+    "energy.active.import.register": Measurand.ENERGY_REGISTER,
+    "energy.active.import.interval": Measurand.ENERGY_INTERVAL,
+    "power.active.import": Measurand.POWER,
+    "power.offered": Measurand.POWER_OFFERED,
+    "current.import": Measurand.CURRENT,
+    "current.offered": Measurand.CURRENT_OFFERED,
+    "voltage": Measurand.VOLTAGE,
+    "power.factor": Measurand.POWER_FACTOR,
+    "frequency": Measurand.FREQUENCY,
+    "temperature": Measurand.TEMPERATURE,
+    "soc": Measurand.STATE_OF_CHARGE,
+}
+_ENERGY: Final = {"": Decimal(1), "wh": Decimal(1), "kwh": Decimal(1000)}
+_POWER: Final = {"": Decimal(1), "w": Decimal(1), "kw": Decimal(1000)}
+_CURRENT: Final = {"": Decimal(1), "a": Decimal(1), "ma": Decimal("0.001")}
+_PLAIN: Final = Decimal(1)
+_UNITS: Final[dict[Measurand, dict[str, Decimal]]] = {
+    Measurand.ENERGY_REGISTER: _ENERGY,
+    Measurand.ENERGY_INTERVAL: _ENERGY,
+    Measurand.POWER: _POWER,
+    Measurand.POWER_OFFERED: _POWER,
+    Measurand.CURRENT: _CURRENT,
+    Measurand.CURRENT_OFFERED: _CURRENT,
+    Measurand.VOLTAGE: {"": _PLAIN, "v": _PLAIN, "kv": Decimal(1000)},
+    Measurand.POWER_FACTOR: dict.fromkeys(("", "percent", "%", "wh"), _PLAIN),
+    Measurand.FREQUENCY: dict.fromkeys(("", "hz", "hertz", "wh"), _PLAIN),
+    Measurand.TEMPERATURE: dict.fromkeys(("", "celsius", "celcius", "c", "°c"), _PLAIN),
+    Measurand.STATE_OF_CHARGE: dict.fromkeys(("", "percent", "%", "wh"), _PLAIN),
+}
+_PHASES: Final = {
+    "": Phase.TOTAL,
+    "l1": Phase.L1,
+    "l2": Phase.L2,
+    "l3": Phase.L3,
+    "n": Phase.N,
+    "l1-n": Phase.L1,
+    "l2-n": Phase.L2,
+    "l3-n": Phase.L3,
+    "l1-l2": Phase.L1,
+    "l2-l3": Phase.L2,
+    "l3-l1": Phase.L3,
+}
+_CONTEXTS: Final = {
+    "": Context.PERIODIC,
+    "sample.periodic": Context.PERIODIC,
+    "sample.clock": Context.CLOCK,
+    "transaction.begin": Context.BEGIN,
+    "transaction.end": Context.END,
+    "interruption.begin": Context.INTERRUPTION,
+    "interruption.end": Context.INTERRUPTION,
+    "trigger": Context.TRIGGER,
+}
+# Where a measurand may be taken: the outlet bills (§7.30); a car tells its own charge.
+_ELSEWHERE: Final = {
+    Measurand.STATE_OF_CHARGE: ("ev",),
+    Measurand.TEMPERATURE: ("body", "cable", "ev"),
+}
+
+
+class _Kind(NamedTuple):
+    """What the words around a value mean."""
+
+    measurand: Measurand
+    factor: Decimal
+    phase: Phase
+    context: Context
+
+
+@lru_cache(maxsize=2048)
+def _kind(
+    measurand: str, unit: str, phase: str, context: str, location: str
+) -> _Kind | None:
+    """Read the words around a value; None where the value is of no use to us."""
+    what = _MEASURANDS.get(
+        measurand.strip().casefold() or "energy.active.import.register"
+    )
+    if what is None:
+        return None
+    factor = _UNITS[what].get(unit.strip().casefold())
+    where = _PHASES.get(phase.strip().casefold())
+    place = location.strip().casefold()
+    if factor is None or where is None:
+        return None
+    if place not in ("", "outlet") and place not in _ELSEWHERE.get(what, ()):
+        return None
+    why = _CONTEXTS.get(context.strip().casefold(), Context.OTHER)
+    return _Kind(what, factor, where, why)
+
+
+def _words(raw: dict[str, Any]) -> _Kind | None:
+    """Look up the words around a sampled value."""
+    get = raw.get
+    try:
+        return _kind(
+            get("measurand") or "",
+            get("unit") or "",
+            get("phase") or "",
+            get("context") or "",
+            get("location") or "",
+        )
+    except AttributeError, TypeError:  # a word that is no text
+        return None
+
+
+def read(raw: Any) -> tuple[MeterValue, ...]:
+    """Read the `meterValue` or `transactionData` of a message."""
+    return tuple(_meter_value(item) for item in values.objects(raw))
+
+
+def _meter_value(raw: dict[str, Any]) -> MeterValue:
+    """Read what was sampled at one moment."""
+    samples: list[Sample] = []
+    signed: list[str] = []
+    for item in values.objects(raw.get("sampledValue")):
+        value = item.get("value")
+        if item.get("format") == "SignedData":
+            if isinstance(value, str):
+                signed.append(value)
+            continue
+        kind = _words(item)
+        if kind is None:
+            continue
+        amount = values.number(value)
+        if amount is None or amount < 0:
+            continue
+        if kind.factor is not _PLAIN:
+            amount *= kind.factor
+        samples.append(Sample(kind.measurand, amount, kind.phase, kind.context))
+    return MeterValue(values.moment(raw.get("timestamp")), tuple(samples), tuple(signed))

@@ -1,0 +1,198 @@
+"""A station's settings, brought to what exact billing needs (OCPP 1.6 §9).
+
+Read first, write only what differs, and never fail because of a refusal:
+stations accept, ignore and refuse settings as they like. What a station
+refused is remembered per firmware and not tried again.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+import logging
+from typing import Final
+
+from ...charging.model import Capabilities
+from ..errors import Disconnected, NotAccepted, StationError
+from . import values
+from .commands import Commands, Setting
+
+_LOGGER = logging.getLogger(__name__)
+
+SAMPLED_MEASURANDS: Final = (
+    "Energy.Active.Import.Register",
+    "Power.Active.Import",
+    "Current.Import",
+    "Voltage",
+    "Current.Offered",
+    "SoC",
+)
+_REGISTER: Final = SAMPLED_MEASURANDS[0]
+_MEASURANDS_KEY: Final = "MeterValuesSampledData"
+
+# In the order in which they are written; the reasons are in the words of OCPP 1.6 §9.
+WANTED: Final[dict[str, str]] = {
+    _MEASURANDS_KEY: ",".join(SAMPLED_MEASURANDS),
+    "MeterValueSampleInterval": "30",
+    # Register readings on the quarter hours, where prices change.
+    "MeterValuesAlignedData": _REGISTER,
+    "ClockAlignedDataInterval": "900",
+    # An offline session brings its quarter hours along when it ends.
+    "StopTxnAlignedData": _REGISTER,
+    "StopTxnSampledData": "",
+    "HeartbeatInterval": "300",
+    "WebSocketPingInterval": "30",
+    # Three quarters of an hour of patience before a station discards a message.
+    "TransactionMessageAttempts": "10",
+    "TransactionMessageRetryInterval": "60",
+    # The central system decides who may charge, whenever it can be asked …
+    "AuthorizeRemoteTxRequests": "false",
+    "LocalPreAuthorize": "false",
+    "AuthorizationCacheEnabled": "false",
+    # … and the household goes on charging when it can not.
+    "LocalAuthListEnabled": "true",
+    "LocalAuthorizeOffline": "true",
+    "AllowOfflineTxForUnknownId": "false",
+    "StopTransactionOnInvalidId": "true",
+    "MaxEnergyOnInvalidId": "0",
+    "StopTransactionOnEVSideDisconnect": "true",
+    "ConnectionTimeOut": "180",
+    "MinimumStatusDuration": "1",
+}
+_ABOUT: Final = (
+    "NumberOfConnectors",
+    "SupportedFeatureProfiles",
+    "ChargeProfileMaxStackLevel",
+    "ChargingScheduleAllowedChargingRateUnit",
+    "ConnectorSwitch3to1PhaseSupported",
+    "LocalAuthListMaxLength",
+    "SendLocalListMaxLength",
+)
+_CHUNK: Final = 10
+
+
+@dataclass(slots=True)
+class SettingsReport:
+    """What a station said of its settings, and what was done about them."""
+
+    known: dict[str, Setting] = field(default_factory=dict)
+    changed: dict[str, str] = field(default_factory=dict)
+    refused: dict[str, str] = field(default_factory=dict)
+    reboot_required: bool = False
+
+
+async def read(commands: Commands) -> dict[str, Setting]:
+    """Read all settings; where that fails, those we care for, in ever smaller lots."""
+    try:
+        known, _ = await commands.get_configuration()
+    except Disconnected:
+        raise
+    except StationError as err:
+        _LOGGER.debug("Reading all settings at once failed: %s", err)
+        known = {}
+    if known:
+        return known
+    return await _read_in_lots(commands, [*WANTED, *_ABOUT], _CHUNK)
+
+
+async def _read_in_lots(
+    commands: Commands, keys: list[str], size: int
+) -> dict[str, Setting]:
+    """Read settings `size` at a time, and singly where a lot fails."""
+    known: dict[str, Setting] = {}
+    for first in range(0, len(keys), size):
+        lot = keys[first : first + size]
+        try:
+            found, _ = await commands.get_configuration(lot)
+            known |= found
+        except Disconnected:
+            raise
+        except StationError as err:
+            _LOGGER.debug("Reading settings %s failed: %s", lot, err)
+            if size == 1:
+                return known  # it does not answer such questions at all
+            known |= await _read_in_lots(commands, lot, 1)
+    return known
+
+
+async def bring_in_line(
+    commands: Commands, refused_before: dict[str, str], *, write: bool
+) -> SettingsReport:
+    """Read the settings and, if `write`, change what differs from `WANTED`.
+
+    `refused_before` holds the settings (and values) that this firmware refused.
+    Raises Disconnected only.
+    """
+    report = SettingsReport(known=await read(commands), refused=dict(refused_before))
+    if not write:
+        return report
+    for key, value in WANTED.items():
+        found = report.known.get(key)
+        if found is None or found.read_only or _same(key, found.value, value):
+            continue
+        if report.refused.get(key) == value:
+            continue
+        await _write(commands, key, value, report)
+    return report
+
+
+async def _write(
+    commands: Commands, key: str, value: str, report: SettingsReport
+) -> None:
+    """Change one setting; a list of measurands is shortened until it is taken."""
+    for attempt in _attempts(key, value):
+        try:
+            status = await commands.set_configuration(key, attempt)
+        except Disconnected:
+            raise
+        except NotAccepted:
+            continue
+        except StationError as err:
+            _LOGGER.debug("Setting %s failed: %s", key, err)
+            break
+        report.changed[key] = attempt
+        report.reboot_required |= status == "RebootRequired"
+        if attempt != value:
+            report.refused[key] = value
+        return
+    report.refused[key] = value
+
+
+def _attempts(key: str, value: str) -> Iterable[str]:
+    """List the values to try: measurands are all or nothing (§3.16.4)."""
+    yield value
+    if key == _MEASURANDS_KEY:
+        parts = value.split(",")
+        for length in range(len(parts) - 1, 0, -1):
+            yield ",".join(parts[:length])
+
+
+def _same(key: str, have: str, want: str) -> bool:
+    """Compare two values as stations write them."""
+    if key.endswith("Data"):
+        return _tokens(have) == _tokens(want)
+    return have.casefold() == want.casefold()
+
+
+def _tokens(value: str) -> set[str]:
+    """Split a list; some stations put blanks after the commas."""
+    return {token for part in value.split(",") if (token := part.strip().casefold())}
+
+
+def capabilities(known: Mapping[str, str]) -> Capabilities:
+    """Read from the settings what the station can do."""
+
+    def whole(key: str) -> int | None:
+        return values.integer(known.get(key))
+
+    def listed(key: str) -> frozenset[str]:
+        return frozenset(_tokens(known.get(key, "")))
+
+    switching = known.get("ConnectorSwitch3to1PhaseSupported", "")
+    return Capabilities(
+        connectors=whole("NumberOfConnectors"),
+        profiles=listed("SupportedFeatureProfiles"),
+        rate_units=listed("ChargingScheduleAllowedChargingRateUnit"),
+        max_stack_level=whole("ChargeProfileMaxStackLevel"),
+        phase_switching=switching.casefold() == "true",
+        local_list_length=whole("LocalAuthListMaxLength"),
+        local_list_chunk=whole("SendLocalListMaxLength"),
+    )

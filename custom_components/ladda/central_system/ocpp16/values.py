@@ -1,0 +1,82 @@
+"""Fields of OCPP 1.6 as stations really send them: tolerant readers.
+
+A reader returns None for what cannot be read; it never raises. Numbers may
+come as text and text as numbers; text is cut to what we care to keep.
+"""
+
+from datetime import UTC, datetime
+from decimal import Decimal, InvalidOperation
+from typing import Any, Final
+
+MAX_TEXT: Final = 255
+LARGEST: Final = Decimal(10) ** 12  # beyond any meter: a broken value
+INT32: Final = 2**31 - 1
+
+
+def text(value: Any, length: int = MAX_TEXT) -> str:
+    """Read text of at most `length` characters; empty for what is no text."""
+    if isinstance(value, str):
+        return value.strip()[:length]
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return str(value)[:length]
+    return ""
+
+
+def filled_text(value: Any, length: int = MAX_TEXT) -> str:
+    """Read text that says something; words for nothing count as empty."""
+    read = text(value, length)
+    return "" if read.casefold() in ("null", "none", "0x0000", "0") else read
+
+
+def number(value: Any) -> Decimal | None:
+    """Read a finite number of a plausible size."""
+    if isinstance(value, str):
+        source = value
+    elif isinstance(value, int | float) and not isinstance(value, bool):
+        source = str(value)
+    else:
+        return None
+    try:
+        read = Decimal(source)  # takes blanks at the ends itself
+    except InvalidOperation:
+        return None
+    return read if read.is_finite() and abs(read) <= LARGEST else None
+
+
+def integer(value: Any) -> int | None:
+    """Read a whole number, also from "1" and 1.0."""
+    if type(value) is int:
+        return value
+    read = number(value)
+    return int(read) if read is not None and read == read.to_integral_value() else None
+
+
+def transaction_id(value: Any) -> int | None:
+    """Read the id of a transaction; None for the ids that stand for none."""
+    read = integer(value)
+    return read if read is not None and 0 < read <= INT32 else None
+
+
+def moment(value: Any) -> datetime | None:
+    """Read a time; without a zone it is taken as UTC (`charging.clock` corrects it)."""
+    if not isinstance(value, str):
+        return None
+    try:
+        read = datetime.fromisoformat(value.strip())
+    except ValueError:
+        return None
+    if read.tzinfo is UTC:
+        return read
+    try:
+        return read.replace(tzinfo=UTC) if read.tzinfo is None else read.astimezone(UTC)
+    except OverflowError:
+        return None
+
+
+def objects(value: Any) -> list[dict[str, Any]]:
+    """Read a list of objects; a lone object is a list of one."""
+    if isinstance(value, dict):
+        return [value]
+    if isinstance(value, list):
+        return [item for item in value if isinstance(item, dict)]
+    return []

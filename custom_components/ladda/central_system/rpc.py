@@ -1,0 +1,170 @@
+"""The conversation with one station over one WebSocket (OCPP-J 1.6 §4).
+
+The station's calls are handled in their order, each answered before the next
+is read, so that a station that sends faster than its messages can be stored
+is slowed down by TCP itself. Our own calls go out one at a time (§4.1.1).
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+import logging
+from typing import Any, Final
+from uuid import uuid4
+
+from aiohttp import WSCloseCode, WSMessage, WSMsgType, web
+
+from . import frames
+from .errors import BadAnswer, Disconnected, NoAnswer, NotStored, Refused
+
+_LOGGER = logging.getLogger(__name__)
+
+CALL_TIMEOUT: Final = 30.0  # s, as a station's MessageTimeout
+
+type CallHandler = Callable[[str, dict[str, Any]], Awaitable[dict[str, Any]]]
+"""Takes an action and its payload, returns the answer's; may raise frames.Refusal."""
+
+
+class RpcSession:
+    """Calls and answers in both directions until the connection ends."""
+
+    def __init__(
+        self,
+        ws: web.WebSocketResponse,
+        name: str,
+        handler: CallHandler,
+        *,
+        call_timeout: float = CALL_TIMEOUT,
+    ) -> None:
+        """Prepare a conversation; `name` is for the log, `call_timeout` in s."""
+        self._ws = ws
+        self._name = name
+        self._handler = handler
+        self._call_timeout = call_timeout
+        self._loop = asyncio.get_running_loop()
+        self._turn = asyncio.Lock()
+        self._pending: dict[str, asyncio.Future[Any]] = {}
+        self.last_heard = self._loop.time()
+        self.answers_pings = False
+        self.refused = 0
+        self.sending_since: float | None = None
+
+    @property
+    def closed(self) -> bool:
+        """Whether nothing can be sent any more."""
+        return self._ws.closed
+
+    async def run(self) -> None:
+        """Read and answer until the other side, or we, close the connection."""
+        try:
+            while True:
+                message = await self._ws.receive()
+                if message.type is WSMsgType.TEXT:
+                    self.last_heard = self._loop.time()
+                    await self._on_frame(message.data)
+                elif not await self._on_control(message):
+                    return
+        finally:
+            for future in self._pending.values():
+                if not future.done():
+                    future.set_exception(Disconnected("the station went away"))
+            self._pending.clear()
+
+    async def _on_control(self, message: WSMessage) -> bool:
+        """Handle what is no text; return whether the conversation goes on."""
+        match message.type:
+            case WSMsgType.PING:
+                self.last_heard = self._loop.time()
+                await self._ws.pong(message.data)
+                return True
+            case WSMsgType.PONG:
+                self.last_heard = self._loop.time()
+                self.answers_pings = True
+                return True
+            case WSMsgType.BINARY:
+                await self._ws.close(code=WSCloseCode.UNSUPPORTED_DATA)
+        return False
+
+    async def _on_frame(self, raw: bytes) -> None:
+        """Answer a call, or hand an answer to who waits for it."""
+        frame = frames.parse(raw)
+        if isinstance(frame, frames.Call):
+            try:
+                answer = await self._handler(frame.action, frame.payload)
+            except frames.Refusal as refusal:
+                await self._refuse(frame.id, refusal)
+            except NotStored:
+                # An error answer makes the station send it again (OCPP 1.6 §3.7.1).
+                await self._refuse(
+                    frame.id, frames.Refusal(frames.ErrorCode.INTERNAL_ERROR)
+                )
+            else:
+                await self._send(frames.result(frame.id, answer))
+        elif isinstance(frame, frames.CallResult | frames.CallError):
+            self._on_answer(frame)
+        elif isinstance(frame, frames.BadCall):
+            await self._refuse(frame.id, frame.refusal)
+        else:
+            self.refused += 1
+            _LOGGER.debug("%s sent something unreadable: %s", self._name, frame.reason)
+
+    def _on_answer(self, frame: frames.CallResult | frames.CallError) -> None:
+        """Hand an answer over; one that nobody waits for is counted and dropped."""
+        future = self._pending.get(frame.id)
+        if future is None or future.done():
+            self.refused += 1
+            _LOGGER.debug("%s answered a call nobody waits for", self._name)
+        else:
+            future.set_result(frame)
+
+    async def _refuse(self, id_: str | int, refusal: frames.Refusal) -> None:
+        """Answer a call with an error."""
+        self.refused += 1
+        _LOGGER.debug("%s was refused: %s", self._name, refusal)
+        await self._send(frames.error(id_, refusal))
+
+    async def _send(self, data: bytes) -> None:
+        """Write one frame; raises Disconnected when the connection is gone."""
+        self.sending_since = self._loop.time()
+        try:
+            await self._ws.send_frame(data, WSMsgType.TEXT)
+        except ConnectionError as err:
+            raise Disconnected("the station went away") from err
+        finally:
+            self.sending_since = None
+
+    async def call(
+        self, action: str, payload: dict[str, Any], timeout: float | None = None
+    ) -> dict[str, Any]:
+        """Ask the station and return its answer's payload.
+
+        Raises Disconnected, NoAnswer, Refused or BadAnswer. `timeout` in s counts
+        from when the call goes out; calls wait for their turn.
+        """
+        async with self._turn:
+            id_ = str(uuid4())
+            future: asyncio.Future[Any] = self._loop.create_future()
+            self._pending[id_] = future
+            seconds = timeout or self._call_timeout
+            try:
+                async with asyncio.timeout(seconds):
+                    if self.closed:
+                        raise Disconnected("the station is not connected")
+                    await self._send(frames.call(id_, action, payload))
+                    answer = await future
+            except TimeoutError:
+                raise NoAnswer(action, seconds) from None
+            finally:
+                self._pending.pop(id_, None)
+        if isinstance(answer, frames.CallError):
+            raise Refused(action, answer.code, answer.description)
+        if not isinstance(answer.payload, dict):
+            raise BadAnswer(f"{action}: the answer is no object")
+        return answer.payload
+
+    async def ping(self) -> None:
+        """Ask for a sign of life."""
+        await self._ws.ping()
+
+    async def close(self, code: WSCloseCode) -> None:
+        """End the conversation."""
+        await self._ws.close(code=code, drain=False)

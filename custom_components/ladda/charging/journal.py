@@ -1,0 +1,45 @@
+"""The journal's vocabulary: what happened, as it is kept for ever."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+
+class Kind(StrEnum):
+    """What an entry tells of."""
+
+    BOOT = "boot"
+    STATUS = "status"
+    TOKEN = "token"  # a tag was presented, and what was answered
+    REMOTE_START = "remote_start"  # somebody asked for a session, for a user
+    START = "start"
+    METER = "meter"
+    STOP = "stop"
+    CLOSE = "close"  # a session that the station never ended was closed
+    LATE_STOP = "late_stop"  # a stop of a session that had ended before
+    ORPHAN_STOP = "orphan_stop"  # a stop of a transaction that nobody knows
+    ASSIGN = "assign"  # a session was given to another user
+    RATED = "rated"  # a session was priced again
+    LIMIT = "limit"  # the current that a person allowed
+    SETTINGS = "settings"
+    TOKEN_LIST = "token_list"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """One line of the journal.
+
+    `occurred_at` is when it happened, as well as we know; `received_at` when we
+    heard of it. `connector` is 0 for the station as a whole. `data` can be written
+    as JSON; amounts are text, so that no digit is lost. `id` is set when read back.
+    """
+
+    kind: str
+    station: str
+    connector: int = 0
+    session: int | None = None
+    occurred_at: datetime
+    received_at: datetime
+    data: dict[str, Any]
+    id: int | None = None

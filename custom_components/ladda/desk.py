@@ -1,0 +1,883 @@
+"""The desk: what stations report is decided on, kept, and made known.
+
+Everything of one station goes through in its order: a plan is made, committed
+to the ledger, applied, and only then answered (the first promise of the
+design). The desk knows no Home Assistant; `hub` tells it who lives in the
+house and listens to what happens.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from decimal import Decimal
+import hashlib
+import itertools
+import logging
+from typing import Any, Final, Protocol
+
+from .billing.prices import Fill, Observation, Origin
+from .billing.rating import Rating, RunningRating, rate
+from .billing.tariffs import Tariff
+from .billing.users import Directory
+from .central_system import (
+    Admission,
+    Disconnected,
+    Link,
+    NotStored,
+    StationError,
+    Verdict,
+    capabilities,
+)
+from .charging.decisions import Authorized, Decision, Noted, Registered, VendorAnswer
+from .charging.energy import EnergyCurve, Reading
+from .charging.events import (
+    Booted,
+    Heartbeat,
+    MeterValuesReported,
+    Progress,
+    StationEvent,
+    StatusReported,
+    TokenPresented,
+    TransactionStarted,
+    TransactionStopped,
+    VendorMessage,
+)
+from .charging.journal import Entry, Kind
+from .charging.model import (
+    Authorization,
+    Capabilities,
+    ConnectorStatus,
+    Registration,
+    StationInfo,
+)
+from .charging.session import Session
+from .charging.station import (
+    Admittance,
+    OpenSession,
+    Plan,
+    RemoteStart,
+    Station,
+    carry_register,
+)
+from .ledger import Ledger, LedgerError, SessionQuery
+from .price_book import PriceBook
+
+_LOGGER = logging.getLogger(__name__)
+
+HEARTBEAT_S: Final = 300
+STRANGER_INTERVAL_S: Final = 30
+# A station that does not say that it booted gets this long before it is asked things.
+BOOT_PATIENCE: Final = 10.0
+# What a station needs to come to itself after it booted.
+SETTLE: Final = 2.0
+BOOT_STORM: Final = timedelta(minutes=10)
+LONGEST_DELAY: Final = 600.0
+# An available connector has no session; its stop may be on its way for so long.
+FORGOTTEN: Final = timedelta(minutes=5)
+_RESTORED: Final = (
+    Kind.BOOT,
+    Kind.STATUS,
+    Kind.METER,
+    Kind.STOP,
+    Kind.LATE_STOP,
+    Kind.REMOTE_START,
+    Kind.LIMIT,
+    Kind.SETTINGS,
+    Kind.TOKEN_LIST,
+)
+
+
+class UnknownSession(LookupError):
+    """There is no session of that id."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StationOptions:
+    """What the owner decided about a station."""
+
+    identity: str
+    name: str = ""
+    password_hash: str | None = None
+    default_user: str | None = None
+    open_to_all: bool = False  # whoever charges, the default user pays
+    keep_settings: bool = False  # the owner wants the station's settings left alone
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class House:
+    """Who and what belongs here: replaced as a whole when anything changes."""
+
+    directory: Directory
+    stations: Mapping[str, StationOptions] = field(default_factory=dict)
+    turned_away: frozenset[str] = frozenset()
+    tariffs: Mapping[str, Tariff] = field(default_factory=dict)
+    default_tariff: str | None = None
+
+    def tariff_of(self, user: str | None) -> Tariff | None:
+        """Return the tariff that a user's sessions begin under."""
+        found = self.directory.user(user) if user is not None else None
+        chosen = (found.tariff if found else None) or self.default_tariff
+        return self.tariffs.get(chosen) if chosen is not None else None
+
+
+@dataclass(frozen=True, slots=True)
+class Stranger:
+    """A station that asks to be adopted."""
+
+    identity: str
+    info: StationInfo
+    remote: str
+
+
+class Listener(Protocol):
+    """Hears what happens, after it is in the ledger."""
+
+    def station_changed(self, identity: str) -> None:
+        """A station came, went, or told something new about itself."""
+
+    def connector_changed(self, identity: str, connector: int) -> None:
+        """Something about a connector, or its session, changed."""
+
+    def session_started(self, session: Session) -> None:
+        """A session began."""
+
+    def session_ended(self, session: Session) -> None:
+        """A session ended."""
+
+    def accounts_changed(self, users: Collection[str | None]) -> None:
+        """What users owe changed, beyond what their open sessions add."""
+
+    def token_presented(
+        self, identity: str, token: str, authorization: Authorization, user: str | None
+    ) -> None:
+        """Somebody held a tag to a reader."""
+
+    def stranger_seen(self, stranger: Stranger) -> None:
+        """A station asks to be adopted."""
+
+
+class ChargingDesk:
+    """Decides on what stations report, and asks things of them."""
+
+    def __init__(
+        self,
+        ledger: Ledger,
+        house: House,
+        listener: Listener,
+        clock: Callable[[], datetime],
+    ) -> None:
+        """Take where things are kept, who belongs here, who listens, and the time."""
+        self.ledger = ledger
+        self.house = house
+        self.prices = PriceBook(ledger)
+        self.stations: dict[str, Station] = {}
+        self.strangers: dict[str, Stranger] = {}
+        self.links: dict[str, Link] = {}
+        self._listener = listener
+        self._clock = clock
+        self._ids = itertools.count(1)
+        self._locks: dict[str, asyncio.Lock] = {}
+        self._ratings: dict[int, RunningRating] = {}
+        self._preparing: dict[str, asyncio.Task[None]] = {}
+        self._boots: dict[str, list[datetime]] = {}
+
+    # --- life ------------------------------------------------------------------
+
+    async def restore(self) -> None:
+        """Take up everything where the ledger left it."""
+        self._ids = itertools.count(await self.ledger.next_session_id())
+        for identity in self.house.stations:
+            self._station(identity)
+        for entry in sorted(
+            await self.ledger.latest(_RESTORED), key=lambda entry: entry.id or 0
+        ):
+            # A reading of a session is taken up with its session, if that goes on.
+            if not (entry.kind == Kind.METER and entry.session is not None):
+                self._station(entry.station).apply_entry(entry)
+        for session in await self.ledger.open_sessions():
+            await self._take_up(session)
+        for station in self.stations.values():
+            for connector in station.connectors.values():
+                query = SessionQuery(
+                    station=station.identity,
+                    connector=connector.number,
+                    open=False,
+                    limit=1,
+                )
+                for session in await self.ledger.sessions(query):
+                    connector.last_session = session
+
+    async def _take_up(self, session: Session) -> None:
+        """Go on with a session that was open."""
+        station = self._station(session.station)
+        opened, start = await self._reopen(session)
+        if start is not None:
+            carry_register(opened, start)
+        station.resume(opened)
+
+    async def _reopen(self, session: Session) -> tuple[OpenSession, Entry | None]:
+        """Read a session's readings, and the entry of its start."""
+        entries = await self.ledger.session_entries(
+            session.id, [Kind.START, Kind.METER]
+        )
+        readings = [
+            Reading.from_data(entry.occurred_at, entry.data)
+            for entry in entries
+            if entry.kind == Kind.METER
+        ]
+        start = next((entry for entry in entries if entry.kind == Kind.START), None)
+        return OpenSession.of(session, readings), start
+
+    async def watch_prices(
+        self, entities: Iterable[str], watched_until: datetime | None
+    ) -> dict[str, datetime]:
+        """Begin to watch price helpers; return the gaps' beginnings.
+
+        Running costs of open sessions are counted from then on.
+        """
+        opened = [
+            going.session.started_at
+            for station in self.stations.values()
+            for going in station.open.values()
+        ]
+        since = min(opened, default=self._clock())
+        gaps = {}
+        for entity in entities:
+            if self.prices.timeline(entity) is None:
+                gap = await self.prices.open(entity, since, watched_until)
+                if gap is not None:
+                    gaps[entity] = gap
+        self.count_again()
+        return gaps
+
+    def count_again(self) -> None:
+        """Count the running costs of all open sessions anew."""
+        self._ratings.clear()
+        for station in self.stations.values():
+            for opened in station.open.values():
+                self._count(opened)
+
+    def stop(self) -> None:
+        """Ask nothing of stations any more."""
+        for task in self._preparing.values():
+            task.cancel()
+
+    def _station(self, identity: str) -> Station:
+        """Return what is known of a station."""
+        if identity not in self.stations:
+            self.stations[identity] = Station(identity)
+            self._locks[identity] = asyncio.Lock()
+        return self.stations[identity]
+
+    # --- who is there ------------------------------------------------------------
+
+    def admit(self, identity: str) -> Admission:
+        """Decide on a station at the door."""
+        if (options := self.house.stations.get(identity)) is not None:
+            return Admission(Verdict.KNOWN, options.password_hash)
+        if identity in self.house.turned_away:
+            return Admission(Verdict.TURNED_AWAY)
+        return Admission(Verdict.STRANGER)
+
+    def connected(self, link: Link) -> None:
+        """Take note of a station that came in."""
+        self.links[link.identity] = link
+        if link.identity in self.house.stations:
+            _LOGGER.info("%s connected from %s", link.identity, link.remote)
+            self._station(link.identity).clock.restart()
+            self._prepare(link, BOOT_PATIENCE, booted=False)
+            self._listener.station_changed(link.identity)
+
+    def disconnected(self, link: Link) -> None:
+        """Take note of a station that went, unless it has come again already."""
+        if self.links.get(link.identity) is not link:
+            return
+        del self.links[link.identity]
+        self.strangers.pop(link.identity, None)
+        if task := self._preparing.pop(link.identity, None):
+            task.cancel()
+        if link.identity in self.house.stations:
+            _LOGGER.info("%s disconnected", link.identity)
+            self._listener.station_changed(link.identity)
+
+    def link(self, identity: str) -> Link:
+        """Return a station's connection; raises Disconnected where there is none."""
+        link = self.links.get(identity)
+        if link is None or link.registration is not Registration.ACCEPTED:
+            raise Disconnected(f"{identity} is not connected")
+        return link
+
+    def is_online(self, identity: str) -> bool:
+        """Tell whether a station can be asked things."""
+        link = self.links.get(identity)
+        return link is not None and link.registration is Registration.ACCEPTED
+
+    # --- what stations report ------------------------------------------------------
+
+    async def handle(self, link: Link, event: StationEvent) -> Decision:
+        """Decide on an event, keep it and answer it."""
+        identity = link.identity
+        if identity not in self.house.stations:
+            return self._meet(link, event)
+        station = self._station(identity)
+        async with self._locks[identity]:
+            now = self._clock()
+            match event:
+                case MeterValuesReported():
+                    await self._on_meter_values(station, event, now)
+                case Heartbeat() | Progress():
+                    pass
+                case StatusReported():
+                    await self._carry_out(station, station.plan_status(event, now))
+                    self._listener.connector_changed(identity, event.connector)
+                case TokenPresented(token):
+                    return self._on_token(station, token, now)
+                case TransactionStarted():
+                    return await self._on_start(station, event, now)
+                case TransactionStopped():
+                    await self._on_stop(station, event, now)
+                case Booted():
+                    return await self._on_boot(link, station, event, now)
+                case VendorMessage():
+                    return VendorAnswer()
+        return Noted()
+
+    def _meet(self, link: Link, event: StationEvent) -> Registered:
+        """Let an unknown station wait until somebody decides."""
+        assert isinstance(event, Booted)  # nothing else comes through from a stranger
+        if link.identity in self.house.turned_away:
+            return Registered(Registration.REJECTED, 3600)
+        stranger = Stranger(link.identity, event.info, link.remote)
+        self.strangers[link.identity] = stranger
+        self._listener.stranger_seen(stranger)
+        return Registered(Registration.PENDING, STRANGER_INTERVAL_S)
+
+    async def _carry_out(self, station: Station, plan: Plan) -> None:
+        """Keep a plan, then make it so. Raises NotStored, and nothing has happened."""
+        if plan.lasting:
+            try:
+                await self.ledger.commit(entries=plan.entries, sessions=plan.sessions)
+            except LedgerError as err:
+                _LOGGER.error("The ledger takes nothing: %s", err)
+                raise NotStored from err
+        elif plan.entries:
+            self.ledger.post(plan.entries)
+        station.apply(plan)
+
+    async def _on_boot(
+        self, link: Link, station: Station, event: Booted, now: datetime
+    ) -> Registered:
+        """A known station booted."""
+        plan = station.plan_boot(event, now)
+        if station.info == event.info:
+            plan = replace(plan, entries=())
+        await self._carry_out(station, plan)
+        station.booted_at = now
+        recent = [at for at in self._boots.get(station.identity, ()) if now - at < BOOT_STORM]
+        self._boots[station.identity] = [*recent, now]
+        self._prepare(link, min(SETTLE * 2 ** len(recent), LONGEST_DELAY), booted=True)
+        self.strangers.pop(station.identity, None)
+        # The link is accepted with the answer; who asks before that sees it offline.
+        link.registration = Registration.ACCEPTED
+        self._listener.station_changed(station.identity)
+        return Registered(Registration.ACCEPTED, HEARTBEAT_S)
+
+    def _on_token(self, station: Station, token: str, now: datetime) -> Authorized:
+        """Somebody held a tag to a reader."""
+        admitted = self._admit(station, token, now, None, in_use=())
+        data = {
+            "token": token,
+            "authorization": admitted.authorization,
+            "user": admitted.user,
+        }
+        self.ledger.post([station.entry(Kind.TOKEN, now, now, data)])
+        self._listener.token_presented(
+            station.identity, token, admitted.authorization, admitted.user
+        )
+        return Authorized(admitted.authorization, admitted.until)
+
+    def _admit(
+        self,
+        station: Station,
+        token: str,
+        at: datetime,
+        asked: RemoteStart | None,
+        in_use: Collection[str],
+    ) -> Admittance:
+        """Decide who charges with a tag, and on what terms."""
+        options = self.house.stations[station.identity]
+        directory = self.house.directory
+        user: str | None
+        until: datetime | None = None
+        status = Authorization.ACCEPTED
+        if asked is not None:
+            user = asked.user
+        elif (ours := directory.resolve_remote(token)) is not None:
+            user = ours.user
+        else:
+            decision = directory.authorize(token, at, in_use)
+            status = decision.authorization
+            user = decision.user.id if decision.user else None
+            until = decision.user.valid_until if decision.user else None
+            if status is Authorization.INVALID and options.open_to_all:
+                status = Authorization.ACCEPTED
+        if user is None and status is Authorization.ACCEPTED:
+            user = options.default_user
+        return self._terms(user, status, until)
+
+    def _terms(
+        self,
+        user: str | None,
+        status: Authorization = Authorization.ACCEPTED,
+        until: datetime | None = None,
+    ) -> Admittance:
+        """Return a user's terms as they are now."""
+        found = self.house.directory.user(user) if user is not None else None
+        tariff = self.house.tariff_of(user)
+        return Admittance(
+            status,
+            found.id if found else None,
+            found.name if found else None,
+            tariff.as_data() if tariff else None,
+            tariff.currency if tariff else None,
+            until,
+        )
+
+    async def _on_start(
+        self, station: Station, event: TransactionStarted, now: datetime
+    ) -> Decision:
+        """A transaction began, or its beginning is told once more."""
+        moment = station.clock.read(event.at, now)
+        key = station.start_key(event, moment)
+        known = (
+            station.same_start(event)
+            if key is None
+            else await self.ledger.session_by_start(key)
+        )
+        if known is not None:
+            return station.started_again(known)
+        in_use = [
+            opened.session.token or ""
+            for other in self.stations.values()
+            for opened in other.open.values()
+            if (other.identity, opened.session.connector)
+            != (station.identity, event.connector)
+        ]
+        plan = station.plan_start(
+            event,
+            now,
+            next(self._ids),
+            lambda at, asked: self._admit(station, event.token, at, asked, in_use),
+        )
+        plan = self._priced(plan)
+        await self._carry_out(station, plan)
+        *ended, session = plan.sessions
+        self._tell_ended(ended)
+        self._count(station.open[session.id])
+        self._listener.session_started(session)
+        self._listener.connector_changed(station.identity, session.connector)
+        if session.authorization is not Authorization.ACCEPTED:
+            self._listener.token_presented(
+                station.identity, event.token, session.authorization, session.user
+            )
+        return plan.decision
+
+    async def _on_stop(
+        self, station: Station, event: TransactionStopped, now: datetime
+    ) -> None:
+        """A transaction ended, or its end is told late or once more."""
+        opened = station.transaction_of(event, now)
+        if opened is None and event.transaction:
+            session = await self.ledger.session(event.transaction)
+            if session is not None and session.station == station.identity:
+                if station.stopped_again(event, session):
+                    return
+                opened, _ = await self._reopen(session)
+        if opened is None:
+            _LOGGER.warning(
+                "%s stopped transaction %s, which nobody knows; it is kept as evidence",
+                station.identity,
+                event.transaction,
+            )
+            await self._carry_out(station, station.plan_orphan_stop(event, now))
+            return
+        plan = self._priced(station.plan_stop(event, opened, now))
+        await self._carry_out(station, plan)
+        self._tell_ended(plan.sessions)
+
+    def _tell_ended(self, sessions: Iterable[Session]) -> None:
+        """Make ended sessions known."""
+        for session in sessions:
+            self._ratings.pop(session.id, None)
+            self._listener.session_ended(session)
+            self._listener.connector_changed(session.station, session.connector)
+            self._listener.accounts_changed([session.user])
+
+    async def _on_meter_values(
+        self, station: Station, event: MeterValuesReported, now: datetime
+    ) -> None:
+        """A meter was read."""
+        opened = station.session_of(event)
+        if opened is not None:
+            before = len(opened.energy.points)
+            await self._carry_out(
+                station, station.plan_meter_values(event, opened, now)
+            )
+            if (running := self._ratings.get(opened.session.id)) is not None:
+                for point in opened.energy.points[before:]:
+                    running.add(point)
+        elif (late := station.ended_session_of(event, now)) is not None:
+            await self._carry_out(
+                station, station.plan_meter_values(event, OpenSession.of(late), now)
+            )
+        else:
+            await self._carry_out(station, station.plan_idle_meter_values(event, now))
+        station.take_live(event, now)
+        self._listener.connector_changed(station.identity, event.connector)
+
+    # --- money -----------------------------------------------------------------------
+
+    def _count(self, opened: OpenSession) -> None:
+        """Count an open session's running cost."""
+        if (data := opened.session.tariff) is None:
+            return
+        tariff = Tariff.from_data(data)
+        running = RunningRating(tariff, self.prices.timeline(tariff.entity))
+        for point in opened.energy.points:
+            running.add(point)
+        self._ratings[opened.session.id] = running
+
+    def running_cost(self, session: int) -> RunningRating | None:
+        """Return what an open session has cost so far."""
+        return self._ratings.get(session)
+
+    def _priced(self, plan: Plan) -> Plan:
+        """Price the sessions that a plan closes."""
+        if not plan.curves:
+            return plan
+        return replace(
+            plan,
+            sessions=tuple(
+                self._priced_session(session, plan.curves.get(session.id))
+                for session in plan.sessions
+            ),
+        )
+
+    def _priced_session(self, session: Session, curve: EnergyCurve | None) -> Session:
+        """Price a closed session by the prices at hand."""
+        if curve is None or session.tariff is None:
+            return session
+        tariff = Tariff.from_data(session.tariff)
+        rating = rate(tariff, curve.points, self.prices.timeline(tariff.entity))
+        return _with_cost(session, rating)
+
+    async def rating(self, session: Session) -> Rating | None:
+        """Price a session by all that the ledger knows, slice by slice."""
+        if session.tariff is None:
+            return None
+        tariff = Tariff.from_data(session.tariff)
+        timeline = (
+            await self.prices.load(tariff.entity, session.started_at)
+            if tariff.entity
+            else None
+        )
+        opened, _ = await self._reopen(session)
+        points = opened.energy.points
+        if session.ended_at is not None:
+            curve = opened.energy.close(session.ended_at, session.meter_stop_wh)
+            points = list(curve.points)
+        return rate(tariff, points, timeline)
+
+    async def rate_again(self) -> int:
+        """Price all provisional sessions again; return how many are known now."""
+        settled = 0
+        for found in await self.ledger.sessions(SessionQuery(provisional=True)):
+            async with self._lock(found.station):
+                session = await self.ledger.session(found.id)
+                if session is None or session.is_open:
+                    continue
+                rating = await self.rating(session)
+                if rating is None:
+                    continue
+                priced = _with_cost(session, rating)
+                if (priced.cost, priced.provisional) == (session.cost, session.provisional):
+                    continue
+                await self._amend(priced, Kind.RATED, {"cost": _text(priced.cost)})
+                settled += not priced.provisional
+        return settled
+
+    async def assign(self, session_id: int, user: str | None) -> Session:
+        """Give a session to another user, on that user's terms as they are now.
+
+        Raises UnknownSession.
+        """
+        found = await self.ledger.session(session_id)
+        if found is None:
+            raise UnknownSession(session_id)
+        async with self._lock(found.station):
+            session = await self.ledger.session(session_id)
+            assert session is not None
+            before = session.user
+            terms = self._terms(user)
+            session = replace(
+                session,
+                user=terms.user,
+                user_name=terms.user_name,
+                tariff=terms.tariff,
+                currency=terms.currency,
+                cost=None,
+                provisional=False,
+            )
+            rating = await self.rating(session)
+            if rating is not None and not session.is_open:
+                session = _with_cost(session, rating)
+            data = {
+                "user": terms.user,
+                "user_name": terms.user_name,
+                "tariff": terms.tariff,
+                "currency": terms.currency,
+            }
+            await self._amend(session, Kind.ASSIGN, data)
+        self._listener.accounts_changed([before, session.user])
+        return session
+
+    async def _amend(self, session: Session, kind: Kind, data: dict[str, Any]) -> None:
+        """Keep a session as it has become, and why."""
+        station = self._station(session.station)
+        now = self._clock()
+        entry = station.entry(
+            kind, now, now, data, connector=session.connector, session=session.id
+        )
+        await self.ledger.commit(entries=[entry], sessions=[session])
+        station.replace_session(session)
+        if session.is_open:
+            self._ratings.pop(session.id, None)
+            self._count(station.open[session.id])
+        self._listener.connector_changed(session.station, session.connector)
+        self._listener.accounts_changed([session.user])
+
+    async def set_price(
+        self, entity: str, start: datetime, end: datetime, price: Decimal, unit: str
+    ) -> int:
+        """Fill in what a helper would have shown; return how many sessions that settles."""
+        told = Observation(start, str(price), unit, Origin.MANUAL)
+        await self.prices.fill(entity, [Fill(start, end, told)], self._clock())
+        self.count_again()
+        return await self.rate_again()
+
+    def _lock(self, identity: str) -> asyncio.Lock:
+        """Return the lock that keeps a station's affairs in order."""
+        self._station(identity)
+        return self._locks[identity]
+
+    # --- what we ask of stations -------------------------------------------------------
+
+    async def start_charging(
+        self,
+        identity: str,
+        connector: int,
+        user: str | None,
+        token: str | None = None,
+        limit_a: Decimal | None = None,
+    ) -> None:
+        """Ask a station to start a session for a user (None: the station's default)."""
+        link = self.link(identity)
+        station = self._station(identity)
+        user = user or self.house.stations[identity].default_user
+        token = token or self.house.directory.remote_token(user)
+        now = self._clock()
+        entry = station.entry(
+            Kind.REMOTE_START,
+            now,
+            now,
+            {"token": token, "user": user},
+            connector=connector,
+        )
+        await self.ledger.commit(entries=[entry])
+        station.apply_entry(entry)
+        await link.commands.start(connector, token, limit_a)
+
+    async def stop_charging(self, identity: str, connector: int) -> bool:
+        """Ask a station to end a connector's session; False: there is none."""
+        opened = self._station(identity).session_at(connector)
+        if opened is None:
+            return False
+        await self.link(identity).commands.stop(opened.session.id)
+        return True
+
+    async def set_limit(
+        self, identity: str, connector: int, limit_a: Decimal | None
+    ) -> None:
+        """Limit a connector's current, A per phase (0: pause), or lift the limit."""
+        link = self.link(identity)
+        station = self._station(identity)
+        known = station.connector(connector)
+        way = known.limit_way
+        if limit_a is None:
+            await link.commands.clear_limit(connector)
+        else:
+            able = self.capabilities(identity)
+            opened = station.session_at(connector)
+            way = await link.commands.set_limit(
+                connector,
+                limit_a,
+                in_watts=bool(able.rate_units) and not able.rate_units & {"current", "a"},
+                transaction=opened.session.id if opened else None,
+                alone=len([number for number in station.connectors if number]) <= 1,
+                first_try=way,
+            )
+        now = self._clock()
+        data = {"limit_a": _text(limit_a), "way": way}
+        entry = station.entry(Kind.LIMIT, now, now, data, connector=connector)
+        await self.ledger.commit(entries=[entry])
+        station.apply_entry(entry)
+        self._listener.connector_changed(identity, connector)
+
+    async def close_forgotten(self) -> None:
+        """Close sessions on connectors that have long been free."""
+        now = self._clock()
+        for identity, station in self.stations.items():
+            for opened in list(station.open.values()):
+                async with self._lock(identity):
+                    connector = station.connector(opened.session.connector)
+                    if (
+                        opened.session.id in station.open
+                        and self.is_online(identity)
+                        and connector.status is ConnectorStatus.AVAILABLE
+                        and connector.status_at is not None
+                        and connector.status_at > opened.session.started_at
+                        and now - connector.status_at > FORGOTTEN
+                    ):
+                        plan = self._priced(station.plan_close(opened.session.id, now))
+                        await self._carry_out(station, plan)
+                        self._tell_ended(plan.sessions)
+
+    # --- bringing stations in line -----------------------------------------------------
+
+    def capabilities(self, identity: str) -> Capabilities:
+        """Return what a station has shown that it can do."""
+        return capabilities(self._station(identity).settings.get("known", {}))
+
+    def _prepare(self, link: Link, delay: float, *, booted: bool) -> None:
+        """Bring a station in line soon, once, however often it comes and boots."""
+        if (task := self._preparing.get(link.identity)) is not None:
+            task.cancel()
+        self._preparing[link.identity] = asyncio.create_task(
+            self._bring_in_line(link, delay, booted)
+        )
+
+    async def _bring_in_line(self, link: Link, delay: float, booted: bool) -> None:
+        """Settings and tag list as they should be; status known."""
+        await asyncio.sleep(delay)
+        try:
+            if not booted:
+                await self._optional(link.commands.trigger("StatusNotification"))
+            await self._bring_settings_in_line(link)
+            await self._bring_tags_in_line(link)
+        except Disconnected:
+            _LOGGER.debug("%s went away before it was ready", link.identity)
+        except LedgerError as err:
+            _LOGGER.error("What %s was set to could not be kept: %s", link.identity, err)
+
+    async def _optional(self, request: Awaitable[object]) -> None:
+        """Ask for something that a station may refuse. Raises Disconnected only."""
+        try:
+            await request
+        except Disconnected:
+            raise
+        except StationError as err:
+            _LOGGER.debug("Not vital: %s", err)
+
+    async def _bring_settings_in_line(self, link: Link) -> None:
+        """Read a station's settings and change what exact billing needs otherwise."""
+        station = self._station(link.identity)
+        firmware = station.info.firmware if station.info else ""
+        last = station.settings
+        refused = last.get("refused", {}) if last.get("firmware") == firmware else {}
+        report = await link.bring_settings_in_line(
+            refused,
+            write=not self.house.stations[link.identity].keep_settings,
+        )
+        data = {
+            "firmware": firmware,
+            "known": {key: found.value for key, found in report.known.items()}
+            | report.changed,
+            "refused": report.refused,
+            "reboot_required": report.reboot_required,
+        }
+        if data != last:
+            now = self._clock()
+            entry = station.entry(Kind.SETTINGS, now, now, data)
+            await self.ledger.commit(entries=[entry])
+            station.apply_entry(entry)
+        self._listener.station_changed(link.identity)
+
+    async def _bring_tags_in_line(self, link: Link) -> None:
+        """Give a station the users' tags, so that charging goes on without us."""
+        station = self._station(link.identity)
+        if self.house.stations[link.identity].keep_settings:
+            return
+        able = self.capabilities(link.identity)
+        if able.profiles and "localauthlistmanagement" not in able.profiles:
+            return
+        tokens = self.house.directory.token_list(self._clock())
+        tokens = tokens[: able.local_list_length or len(tokens)]
+        digest = hashlib.sha256(repr(tokens).encode()).hexdigest()[:16]
+        try:
+            version = await link.commands.token_list_version()
+            last = station.token_list
+            if version < 0 or (last.get("digest"), last.get("version")) == (digest, version):
+                return
+            version = max(version, last.get("version", 0)) + 1
+            chunk = able.local_list_chunk or 50
+            await link.commands.send_token_list(tokens, version, chunk)
+        except Disconnected:
+            raise
+        except StationError as err:
+            _LOGGER.debug("%s takes no list of tags: %s", link.identity, err)
+            return
+        now = self._clock()
+        entry = station.entry(
+            Kind.TOKEN_LIST, now, now, {"digest": digest, "version": version}
+        )
+        await self.ledger.commit(entries=[entry])
+        station.apply_entry(entry)
+
+    def move_in(self, house: House) -> None:
+        """Take over what the owner changed; only stations concerned notice."""
+        before, self.house = self.house, house
+        for identity in house.stations:
+            self._station(identity)
+        for identity, link in list(self.links.items()):
+            if identity in house.stations and identity not in before.stations:
+                self._adopt(link)
+            elif identity in house.stations and house.directory is not before.directory:
+                self._prepare(link, SETTLE, booted=True)
+
+    def _adopt(self, link: Link) -> None:
+        """Accept a stranger: it is asked to boot, and else will by itself."""
+        self._preparing[link.identity] = asyncio.create_task(self._ask_to_boot(link))
+
+    async def _ask_to_boot(self, link: Link) -> None:
+        """Ask a station to present itself again."""
+        try:
+            await self._optional(link.commands.trigger("BootNotification"))
+        except Disconnected:
+            _LOGGER.debug("%s went away", link.identity)
+
+
+def _with_cost(session: Session, rating: Rating) -> Session:
+    """Return a session with what it costs."""
+    return replace(
+        session,
+        cost=rating.billed,
+        currency=rating.currency,
+        provisional=rating.provisional,
+    )
+
+
+def _text(amount: Decimal | None) -> str | None:
+    """Write an amount for the journal."""
+    return None if amount is None else str(amount)
+
