@@ -236,20 +236,39 @@ class ChargingDesk:
 
         Running costs of open sessions are counted from then on.
         """
-        opened = [
-            going.session.started_at
-            for station in self.stations.values()
-            for going in station.open.values()
-        ]
-        since = min(opened, default=self._clock())
+        since = self._oldest_start()
         gaps = {}
         for entity in entities:
-            if self.prices.timeline(entity) is None:
+            if not self.prices.watches(entity):
                 gap = await self.prices.open(entity, since, watched_until)
                 if gap is not None:
                     gaps[entity] = gap
         self.count_again()
         return gaps
+
+    def _oldest_start(self) -> datetime:
+        """Return since when prices are needed at hand."""
+        return min(
+            (
+                opened.session.started_at
+                for station in self.stations.values()
+                for opened in station.open.values()
+            ),
+            default=self._clock(),
+        )
+
+    def price_helpers(self) -> frozenset[str]:
+        """Return the helpers that tariffs and open sessions take their prices from."""
+        tariffs = [
+            *self.house.tariffs.values(),
+            *(
+                Tariff.from_data(opened.session.tariff)
+                for station in self.stations.values()
+                for opened in station.open.values()
+                if opened.session.tariff is not None
+            ),
+        ]
+        return frozenset(tariff.entity for tariff in tariffs if tariff.entity is not None)
 
     def count_again(self) -> None:
         """Count the running costs of all open sessions anew."""
@@ -413,8 +432,6 @@ class ChargingDesk:
         status = Authorization.ACCEPTED
         if asked is not None:
             user = asked.user
-        elif (ours := directory.resolve_remote(token)) is not None:
-            user = ours.user
         else:
             decision = directory.authorize(token, at, in_use)
             status = decision.authorization
@@ -737,6 +754,7 @@ class ChargingDesk:
     async def close_forgotten(self) -> None:
         """Close sessions on connectors that have long been free."""
         now = self._clock()
+        self.prices.forget_before(self._oldest_start())
         for identity, station in self.stations.items():
             for opened in list(station.open.values()):
                 async with self._lock(identity):

@@ -25,11 +25,23 @@ class PriceBook:
         """Keep the prices in a ledger."""
         self._ledger = ledger
         self._timelines: dict[str, PriceTimeline] = {}
+        self._watched: set[str] = set()
         self._showing: dict[str, tuple[str | None, str | None]] = {}
 
     def timeline(self, entity: str | None) -> PriceTimeline | None:
-        """Return the timeline of a helper that is watched."""
-        return None if entity is None else self._timelines.get(entity)
+        """Return a helper's timeline as it grows; None where there is no helper."""
+        if entity is None:
+            return None
+        return self._timelines.setdefault(entity, PriceTimeline())
+
+    def watches(self, entity: str) -> bool:
+        """Tell whether a helper is watched already."""
+        return entity in self._watched
+
+    def forget_before(self, at: datetime) -> None:
+        """Drop what is not needed at hand; the ledger keeps it."""
+        for timeline in self._timelines.values():
+            timeline.forget_before(at)
 
     async def load(self, entity: str, since: datetime | None) -> PriceTimeline:
         """Read a helper's timeline from the ledger, as far back as wanted."""
@@ -43,6 +55,7 @@ class PriceBook:
         `since` is how far back prices may be needed; `watched_until` is when Ladda
         was last seen watching anything.
         """
+        self._watched.add(entity)
         rows = await self._ledger.prices(entity, since)
         timeline = self._timelines[entity] = _timeline(rows)
         seen = [row for row in rows if row.until is None]
