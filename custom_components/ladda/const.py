@@ -14,7 +14,7 @@ CONF_TURNED_AWAY: Final = "turned_away"
 
 # station
 CONF_IDENTITY: Final = "identity"
-CONF_PASSWORD_HASH: Final = "password_hash"  # noqa: S105
+CONF_PASSWORD_HASH: Final = "password_hash"
 CONF_DEFAULT_USER: Final = "default_user"
 CONF_OPEN_TO_ALL: Final = "open_to_all"
 CONF_KEEP_SETTINGS: Final = "keep_settings"

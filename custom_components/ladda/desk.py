@@ -268,7 +268,9 @@ class ChargingDesk:
                 if opened.session.tariff is not None
             ),
         ]
-        return frozenset(tariff.entity for tariff in tariffs if tariff.entity is not None)
+        return frozenset(
+            tariff.entity for tariff in tariffs if tariff.entity is not None
+        )
 
     def count_again(self) -> None:
         """Count the running costs of all open sessions anew."""
@@ -393,7 +395,9 @@ class ChargingDesk:
             plan = replace(plan, entries=())
         await self._carry_out(station, plan)
         station.booted_at = now
-        recent = [at for at in self._boots.get(station.identity, ()) if now - at < BOOT_STORM]
+        recent = [
+            at for at in self._boots.get(station.identity, ()) if now - at < BOOT_STORM
+        ]
         self._boots[station.identity] = [*recent, now]
         self._prepare(link, min(SETTLE * 2 ** len(recent), LONGEST_DELAY), booted=True)
         self.strangers.pop(station.identity, None)
@@ -618,7 +622,10 @@ class ChargingDesk:
                 if rating is None:
                     continue
                 priced = _with_cost(session, rating)
-                if (priced.cost, priced.provisional) == (session.cost, session.provisional):
+                if (priced.cost, priced.provisional) == (
+                    session.cost,
+                    session.provisional,
+                ):
                     continue
                 await self._amend(priced, Kind.RATED, {"cost": _text(priced.cost)})
                 settled += not priced.provisional
@@ -739,7 +746,8 @@ class ChargingDesk:
             way = await link.commands.set_limit(
                 connector,
                 limit_a,
-                in_watts=bool(able.rate_units) and not able.rate_units & {"current", "a"},
+                in_watts=bool(able.rate_units)
+                and not able.rate_units & {"current", "a"},
                 transaction=opened.session.id if opened else None,
                 alone=len([number for number in station.connectors if number]) <= 1,
                 first_try=way,
@@ -796,7 +804,9 @@ class ChargingDesk:
         except Disconnected:
             _LOGGER.debug("%s went away before it was ready", link.identity)
         except LedgerError as err:
-            _LOGGER.error("What %s was set to could not be kept: %s", link.identity, err)
+            _LOGGER.error(
+                "What %s was set to could not be kept: %s", link.identity, err
+            )
 
     async def _optional(self, request: Awaitable[object]) -> None:
         """Ask for something that a station may refuse. Raises Disconnected only."""
@@ -845,7 +855,10 @@ class ChargingDesk:
         try:
             version = await link.commands.token_list_version()
             last = station.token_list
-            if version < 0 or (last.get("digest"), last.get("version")) == (digest, version):
+            if version < 0 or (last.get("digest"), last.get("version")) == (
+                digest,
+                version,
+            ):
                 return
             version = max(version, last.get("version", 0)) + 1
             chunk = able.local_list_chunk or 50
@@ -898,4 +911,3 @@ def _with_cost(session: Session, rating: Rating) -> Session:
 def _text(amount: Decimal | None) -> str | None:
     """Write an amount for the journal."""
     return None if amount is None else str(amount)
-

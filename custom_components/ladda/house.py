@@ -58,7 +58,10 @@ def house_of(entry: ConfigEntry[Any], currency: str) -> House:
     }
     return House(
         directory=Directory(
-            [_user(subentry) for subentry in entry.get_subentries_of_type(SUBENTRY_USER)],
+            [
+                _user(subentry)
+                for subentry in entry.get_subentries_of_type(SUBENTRY_USER)
+            ],
             entry.data[CONF_SECRET],
         ),
         stations={
@@ -90,7 +93,11 @@ def _user(subentry: ConfigSubentry) -> User:
 
     def moment(key: str) -> Any:
         text = data.get(key)
-        return dt_util.as_utc(dt_util.parse_datetime(text, raise_on_error=True)) if text else None
+        return (
+            dt_util.as_utc(dt_util.parse_datetime(text, raise_on_error=True))
+            if text
+            else None
+        )
 
     return User(
         id=subentry.subentry_id,

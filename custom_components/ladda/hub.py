@@ -132,9 +132,7 @@ class LaddaHub:
         """
         self.ledger = await _async_open_ledger(self.hass)
         try:
-            self.desk = ChargingDesk(
-                self.ledger, self._house(), self, dt_util.utcnow
-            )
+            self.desk = ChargingDesk(self.ledger, self._house(), self, dt_util.utcnow)
             await self.desk.restore()
             await self._async_watch_prices()
             await self.async_count_accounts()
@@ -252,12 +250,17 @@ class LaddaHub:
         else:
             gone, at = state, state.last_updated
         self.entry.async_create_task(
-            self.hass, self._async_observe(gone, at), f"{DOMAIN} price", eager_start=True
+            self.hass,
+            self._async_observe(gone, at),
+            f"{DOMAIN} price",
+            eager_start=True,
         )
 
     async def _async_observe(self, state: State, at: datetime) -> None:
         """Note what a helper shows."""
-        shown = None if state.state in (STATE_UNAVAILABLE, STATE_UNKNOWN) else state.state
+        shown = (
+            None if state.state in (STATE_UNAVAILABLE, STATE_UNKNOWN) else state.state
+        )
         unit = state.attributes.get("unit_of_measurement")
         await self.desk.prices.observe(state.entity_id, at, shown, unit)
 
@@ -280,7 +283,11 @@ class LaddaHub:
         users: set[str | None] = {None, *(total.user for total in ever)}
         users |= {user.id for user in self.desk.house.directory.users}
         for user in users:
-            newest = await self.ledger.sessions(SessionQuery(user=user, limit=1)) if user else []
+            newest = (
+                await self.ledger.sessions(SessionQuery(user=user, limit=1))
+                if user
+                else []
+            )
             mine = [total for total in ever if total.user == user]
             months = [total for total in this_month if total.user == user]
             self.accounts[user] = Account(
@@ -341,7 +348,9 @@ class LaddaHub:
         issue_id = f"unknown_tag_{token}"
         issues = ir.async_get(self.hass).issues
         waiting = [
-            key for domain, key in issues if domain == DOMAIN and key.startswith("unknown_tag_")
+            key
+            for domain, key in issues
+            if domain == DOMAIN and key.startswith("unknown_tag_")
         ]
         if issue_id not in waiting and len(waiting) >= UNKNOWN_TAG_ISSUES:
             return
@@ -415,7 +424,9 @@ class LaddaHub:
         return stop
 
     @callback
-    def async_listen_connectors(self, tell: Callable[[str, int], None]) -> CALLBACK_TYPE:
+    def async_listen_connectors(
+        self, tell: Callable[[str, int], None]
+    ) -> CALLBACK_TYPE:
         """Call `tell` with every connector that there is and that will be."""
         for identity, numbers in self._connectors.items():
             for number in numbers:
@@ -475,7 +486,11 @@ class LaddaHub:
             return
         seen = {number for number in station.connectors if number}
         told = self.desk.capabilities(identity).connectors
-        if told is None and identity not in self._settling and not self._connectors[identity]:
+        if (
+            told is None
+            and identity not in self._settling
+            and not self._connectors[identity]
+        ):
             if seen:
                 self._settling[identity] = self.hass.loop.call_later(
                     CONNECTORS_SETTLE, self._publish_seen, identity

@@ -4,13 +4,14 @@ from collections.abc import Iterator
 from datetime import datetime
 from itertools import pairwise
 
+from sqlalchemy import func, or_, select
+
 from homeassistant.components.recorder import history
 from homeassistant.components.recorder.db_schema import RecorderRuns, States
 from homeassistant.const import STATE_UNAVAILABLE, STATE_UNKNOWN
 from homeassistant.core import HomeAssistant
 from homeassistant.helpers.recorder import DATA_INSTANCE, get_instance, session_scope
 from homeassistant.util import dt as dt_util
-from sqlalchemy import func, or_, select
 
 from .billing.prices import Fill, Observation, Origin
 
@@ -75,10 +76,7 @@ def _seen(
     changes = history.state_changes_during_period(
         hass, begun, over, entity, include_start_time_state=False
     )
-    states = [
-        (state.last_updated, state)
-        for state in changes.get(entity, [])
-    ]
+    states = [(state.last_updated, state) for state in changes.get(entity, [])]
     for (at, state), (following, _) in pairwise([*states, (over, None)]):
         if state is None or state.state in (STATE_UNAVAILABLE, STATE_UNKNOWN):
             continue

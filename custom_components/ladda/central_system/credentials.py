@@ -39,4 +39,4 @@ def verify_password(presented: bytes, hashed: str) -> bool:
     """Check what a station presented. Takes some milliseconds: run it in an executor."""
     salt, *keys = (base64.b64decode(part) for part in hashed.split("$")[1:])
     derived = _derive(presented, salt)
-    return any([hmac.compare_digest(derived, key) for key in keys])
+    return any(hmac.compare_digest(derived, key) for key in keys)

@@ -72,9 +72,7 @@ class Desk(EventHandler, Protocol):
 class CentralSystem:
     """The server that stations connect to (OCPP-J 1.6 §3)."""
 
-    def __init__(
-        self, desk: Desk, *, clock: Callable[[], datetime] = utcnow
-    ) -> None:
+    def __init__(self, desk: Desk, *, clock: Callable[[], datetime] = utcnow) -> None:
         """Take who decides, and the time."""
         self._desk = desk
         self._clock = clock
@@ -227,7 +225,9 @@ class CentralSystem:
             for link in self.links.values():
                 rpc = link.rpc
                 quiet = now - rpc.last_heard
-                patience = PING_INTERVAL * PINGS_MISSED if rpc.answers_pings else SILENCE
+                patience = (
+                    PING_INTERVAL * PINGS_MISSED if rpc.answers_pings else SILENCE
+                )
                 stuck = (
                     rpc.sending_since is not None
                     and now - rpc.sending_since > SLOW_READER
@@ -255,4 +255,3 @@ class CentralSystem:
 def identity_of(path: str) -> str:
     """Read a station's identity: the last segment of the path (OCPP-J 1.6 §3.1.1)."""
     return unquote(path.rstrip("/").rpartition("/")[2]).strip()
-

@@ -1,0 +1,1 @@
+"""What a station is, and what happens at it."""

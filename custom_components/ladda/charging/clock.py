@@ -59,7 +59,9 @@ class StationClock:
         if at.year < _FIRST_YEAR or at - received_at > _MOST_AHEAD:
             return Moment(received_at, corrected=True)
         difference = received_at - at
-        self._least = difference if self._least is None else min(difference, self._least)
+        self._least = (
+            difference if self._least is None else min(difference, self._least)
+        )
         self._live |= live
         offset = self.offset
         return Moment(min(at + offset, received_at), corrected=bool(offset))

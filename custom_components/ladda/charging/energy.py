@@ -325,7 +325,9 @@ class EnergyFold:
                 self._follow(reading)
         flags = ["meter_rescaled"] if self._register.rescaled else []
         seconds = (ended_at - self._started_at).total_seconds()
-        reported = None if meter_stop_wh is None else meter_stop_wh - self._meter_start_wh
+        reported = (
+            None if meter_stop_wh is None else meter_stop_wh - self._meter_start_wh
+        )
         if reported is not None and not 0 <= reported <= most_wh(seconds):
             flags.append("meter_stop_implausible")
             reported = None

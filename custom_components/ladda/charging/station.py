@@ -131,7 +131,9 @@ class Connector:
     def _phases(self, measurand: Measurand) -> dict[Phase, Decimal]:
         """Return a measurand's live values by phase."""
         return {
-            phase: value for (what, phase), value in self.live.items() if what is measurand
+            phase: value
+            for (what, phase), value in self.live.items()
+            if what is measurand
         }
 
     def take_live(self, at: datetime, value: MeterValue) -> None:
@@ -202,7 +204,11 @@ class Station:
 
     def session_at(self, connector: int) -> OpenSession | None:
         """Return the newest session that goes on at a connector."""
-        found = [opened for opened in self.open.values() if opened.session.connector == connector]
+        found = [
+            opened
+            for opened in self.open.values()
+            if opened.session.connector == connector
+        ]
         return max(found, key=lambda opened: opened.session.started_at, default=None)
 
     def entry(
@@ -255,7 +261,7 @@ class Station:
 
     def start_key(self, event: TransactionStarted, moment: Moment) -> str | None:
         """Return what makes a repeated start the same; None where its time is unknown."""
-        if event.at is None or moment.corrected and event.at.year < moment.at.year:
+        if event.at is None or (moment.corrected and event.at.year < moment.at.year):
             return None
         parts = (
             self.identity,
@@ -396,11 +402,11 @@ class Station:
     def plan_close(self, session: int, now: datetime) -> Plan:
         """Close a session that the station seems to have forgotten."""
         closed, entry, curve = self._estimated_end(self.open[session], now, now)
-        return Plan(
-            entries=(entry,), sessions=(closed,), curves={closed.id: curve}
-        )
+        return Plan(entries=(entry,), sessions=(closed,), curves={closed.id: curve})
 
-    def transaction_of(self, event: TransactionStopped, now: datetime) -> OpenSession | None:
+    def transaction_of(
+        self, event: TransactionStopped, now: datetime
+    ) -> OpenSession | None:
         """Find the open session that a stop ends.
 
         Stations that started offline may stop with an id that stands for none
@@ -481,7 +487,9 @@ class Station:
         Ids that we never gave (stale, or the station's own) count for the session
         that is open at the connector.
         """
-        if event.transaction is not None and (opened := self.open.get(event.transaction)):
+        if event.transaction is not None and (
+            opened := self.open.get(event.transaction)
+        ):
             return opened
         return self.session_at(event.connector)
 
@@ -520,11 +528,11 @@ class Station:
                 )
         return Plan(entries=tuple(entries), lasting=False)
 
-    def _readings(
-        self, values: Iterable[MeterValue], now: datetime
-    ) -> list[Reading]:
+    def _readings(self, values: Iterable[MeterValue], now: datetime) -> list[Reading]:
         """Read what meter values say about energy, by our clock."""
-        read = (reading_of(value, self.clock.read(value.at, now).at) for value in values)
+        read = (
+            reading_of(value, self.clock.read(value.at, now).at) for value in values
+        )
         return [reading for reading in read if reading is not None]
 
     def _meter_entry(self, session: Session, reading: Reading, now: datetime) -> Entry:
@@ -588,7 +596,9 @@ class Station:
         opened = self.open.pop(session.id, None)
         if opened is not None and opened.register_at_start_wh is not None:
             register = opened.register_at_start_wh + (session.energy_wh or 0)
-            connector.take_session_register(session.ended_at or session.started_at, register)
+            connector.take_session_register(
+                session.ended_at or session.started_at, register
+            )
         last = connector.last_session
         if last is None or last.started_at <= session.started_at:
             connector.last_session = session

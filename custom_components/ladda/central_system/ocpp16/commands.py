@@ -241,7 +241,10 @@ class Commands:
         error: StationError | None = None
         for way in ways:
             purpose = way.purpose
-            if purpose is enums.ChargingProfilePurposeType.tx_profile and not transaction:
+            if (
+                purpose is enums.ChargingProfilePurposeType.tx_profile
+                and not transaction
+            ):
                 continue
             whole = purpose is enums.ChargingProfilePurposeType.charge_point_max_profile
             if whole and not alone:
@@ -310,7 +313,9 @@ def _schedule(
     """Make a schedule of one period: A per phase, or W over three phases (§7.12)."""
     limit = limit_a * NOMINAL_VOLTAGE * 3 if in_watts else limit_a
     unit = (
-        enums.ChargingRateUnitType.watts if in_watts else enums.ChargingRateUnitType.amps
+        enums.ChargingRateUnitType.watts
+        if in_watts
+        else enums.ChargingRateUnitType.amps
     )
     period = datatypes.ChargingSchedulePeriod(
         start_period=0,

@@ -75,7 +75,9 @@ def _boot(payload: dict[str, Any]) -> Booted:
             raise Refusal(ErrorCode.PROTOCOL_ERROR, f"{required} is missing")
 
     def get(*keys: str) -> str:
-        return next((found for key in keys if (found := values.text(payload.get(key)))), "")
+        return next(
+            (found for key in keys if (found := values.text(payload.get(key)))), ""
+        )
 
     return Booted(
         StationInfo(
@@ -248,7 +250,9 @@ def timestamp(at: datetime) -> str:
     return at.isoformat(timespec="milliseconds").removesuffix("+00:00") + "Z"
 
 
-def _id_tag_info(authorization: Authorization, until: datetime | None) -> dict[str, str]:
+def _id_tag_info(
+    authorization: Authorization, until: datetime | None
+) -> dict[str, str]:
     """Write an IdTagInfo (§7.27)."""
     info = {"status": _ID_TAG_STATUS[authorization]}
     if until is not None:
@@ -276,5 +280,7 @@ def answer(event: StationEvent, decision: Decision, now: datetime) -> dict[str, 
             }
         case VendorAnswer(known, data):
             status = "Accepted" if known else "UnknownVendorId"
-            return {"status": status} if data is None else {"status": status, "data": data}
+            return (
+                {"status": status} if data is None else {"status": status, "data": data}
+            )
     assert_never(decision)

@@ -141,4 +141,6 @@ def _meter_value(raw: dict[str, Any]) -> MeterValue:
         if kind.factor is not _PLAIN:
             amount *= kind.factor
         samples.append(Sample(kind.measurand, amount, kind.phase, kind.context))
-    return MeterValue(values.moment(raw.get("timestamp")), tuple(samples), tuple(signed))
+    return MeterValue(
+        values.moment(raw.get("timestamp")), tuple(samples), tuple(signed)
+    )
