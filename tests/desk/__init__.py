@@ -1,0 +1,1 @@
+"""The desk with a real listener and a real ledger."""
