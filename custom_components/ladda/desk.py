@@ -166,8 +166,13 @@ class ChargingDesk:
         house: House,
         listener: Listener,
         clock: Callable[[], datetime],
+        *,
+        settle: float = SETTLE,
     ) -> None:
-        """Take where things are kept, who belongs here, who listens, and the time."""
+        """Take where things are kept, who belongs here, who listens, and the time.
+
+        `settle`: the seconds that a station gets after its boot before it is asked.
+        """
         self.ledger = ledger
         self.house = house
         self.prices = PriceBook(ledger)
@@ -176,6 +181,7 @@ class ChargingDesk:
         self.links: dict[str, Link] = {}
         self._listener = listener
         self._clock = clock
+        self._settle = settle
         self._ids = itertools.count(1)
         self._locks: dict[str, asyncio.Lock] = {}
         self._ratings: dict[int, RunningRating] = {}
@@ -399,7 +405,9 @@ class ChargingDesk:
             at for at in self._boots.get(station.identity, ()) if now - at < BOOT_STORM
         ]
         self._boots[station.identity] = [*recent, now]
-        self._prepare(link, min(SETTLE * 2 ** len(recent), LONGEST_DELAY), booted=True)
+        self._prepare(
+            link, min(self._settle * 2 ** len(recent), LONGEST_DELAY), booted=True
+        )
         self.strangers.pop(station.identity, None)
         # The link is accepted with the answer; who asks before that sees it offline.
         link.registration = Registration.ACCEPTED
@@ -884,7 +892,7 @@ class ChargingDesk:
             if identity in house.stations and identity not in before.stations:
                 self._adopt(link)
             elif identity in house.stations and house.directory is not before.directory:
-                self._prepare(link, SETTLE, booted=True)
+                self._prepare(link, self._settle, booted=True)
 
     def _adopt(self, link: Link) -> None:
         """Accept a stranger: it is asked to boot, and else will by itself."""

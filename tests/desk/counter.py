@@ -12,19 +12,16 @@ from custom_components.ladda.billing.users import Directory, User
 from custom_components.ladda.central_system import CentralSystem
 from custom_components.ladda.charging.model import Authorization
 from custom_components.ladda.charging.session import Session
-from custom_components.ladda.desk import (
-    ChargingDesk,
-    House,
-    StationOptions,
-    Stranger,
-)
+from custom_components.ladda.desk import ChargingDesk, House, StationOptions, Stranger
 from custom_components.ladda.ledger import Ledger, SessionQuery
 from tests.station_simulator import SimulatedStation
 
 ANNA = User(id="anna", name="Anna", tokens=("04AA11",))
 BO = User(id="bo", name="Bo", tokens=("04BB22",), tariff="spot")
 CECILIA = User(id="cecilia", name="Cecilia", tokens=("04CC33",), active=False)
-FIXED = Tariff(id="fixed", name="Fixed", currency="SEK", energy=FixedPrice(Decimal("2.50")))
+FIXED = Tariff(
+    id="fixed", name="Fixed", currency="SEK", energy=FixedPrice(Decimal("2.50"))
+)
 SPOT = Tariff(id="spot", name="Spot", currency="SEK", energy=HelperPrice("sensor.spot"))
 
 
@@ -40,7 +37,7 @@ class TravellingClock:
         return datetime.now(UTC) + self._ahead
 
     def travel(self, **time: float) -> None:
-        """Let time pass: `minutes=15`, `hours=2` …"""
+        """Let time pass: so many `minutes` or `hours`."""
         self._ahead += timedelta(**time)
 
 
@@ -68,30 +65,39 @@ class Ear:
     """Hears everything that the desk tells."""
 
     told: list[tuple[str, object]] = field(default_factory=list)
-    tokens: list[tuple[str, str, Authorization, str | None]] = field(default_factory=list)
+    tokens: list[tuple[str, str, Authorization, str | None]] = field(
+        default_factory=list
+    )
     strangers: list[Stranger] = field(default_factory=list)
 
     def station_changed(self, identity: str) -> None:
+        """A station changed."""
         self.told.append(("station", identity))
 
     def connector_changed(self, identity: str, connector: int) -> None:
+        """A connector changed."""
         self.told.append(("connector", (identity, connector)))
 
     def session_started(self, session: Session) -> None:
+        """A session began."""
         self.told.append(("started", session.id))
 
     def session_ended(self, session: Session) -> None:
+        """A session ended."""
         self.told.append(("ended", session.id))
 
     def accounts_changed(self, users: Collection[str | None]) -> None:
+        """Accounts changed."""
         self.told.append(("accounts", tuple(users)))
 
     def token_presented(
         self, identity: str, token: str, authorization: Authorization, user: str | None
     ) -> None:
+        """A tag was presented."""
         self.tokens.append((identity, token, authorization, user))
 
     def stranger_seen(self, stranger: Stranger) -> None:
+        """A stranger was seen."""
         self.strangers.append(stranger)
 
 
@@ -139,7 +145,7 @@ async def at_the_desk(
     clock = clock or TravellingClock()
     ledger = await Ledger.open(path)
     ear = Ear()
-    desk = ChargingDesk(ledger, place, ear, clock)
+    desk = ChargingDesk(ledger, place, ear, clock, settle=0.01)
     await desk.restore()
     await desk.watch_prices(desk.price_helpers(), await ledger.last_received_at())
     central = CentralSystem(desk, clock=clock)

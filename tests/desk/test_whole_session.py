@@ -36,7 +36,11 @@ async def test_a_tag_session_ends_on_the_right_account(tmp_path: Path) -> None:
         assert session.stop_reason == "EVDisconnected"
         assert transaction.meter_stop is not None
         assert session.energy_wh == transaction.meter_stop - transaction.meter_start > 0
-        assert session.cost == (session.energy_wh * Decimal("2.50") / 1000).quantize(Decimal("0.01"))
+        assert session.cost == (session.energy_wh * Decimal("2.50") / 1000).quantize(
+            Decimal("0.01")
+        )
         assert not session.provisional
-        assert abs(session.started_at - transaction.started_at) < timedelta(milliseconds=2)
+        assert abs(session.started_at - transaction.started_at) < timedelta(
+            milliseconds=2
+        )
         assert ("ended", session.id) in counter.ear.told

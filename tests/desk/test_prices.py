@@ -1,0 +1,173 @@
+"""The price moves during a session; sometimes it is not known until later."""
+
+from datetime import timedelta
+from decimal import ROUND_HALF_UP, Decimal
+from fractions import Fraction
+from pathlib import Path
+
+import pytest
+
+from custom_components.ladda.charging.journal import Kind
+
+from .counter import Counter, TravellingClock, at_the_desk, house
+from .wire import meter_values, start, stop
+
+pytestmark = pytest.mark.usefixtures("socket_enabled")
+
+
+async def show(counter: Counter, price: str | None) -> None:
+    """Let the helper show a price."""
+    await counter.desk.prices.observe("sensor.spot", counter.clock(), price, "SEK/kWh")
+
+
+async def test_energy_is_split_where_the_price_changes(tmp_path: Path) -> None:
+    async with at_the_desk(tmp_path / "ladda.db", house("garage")) as counter:
+        clock = counter.clock
+        await show(counter, "1.00")
+        station = await counter.station("garage")
+        begun = clock()
+        answer = await station.send("StartTransaction", start("04BB22", begun, 1000))
+        number = answer["transactionId"]
+        clock.travel(minutes=10)
+        changed = clock()
+        await show(counter, "3.00")
+        clock.travel(minutes=20)
+        ended = clock()
+        await station.send("StopTransaction", stop(number, ended, 7000))
+        [session] = await counter.sessions()
+        rating = await counter.desk.rating(session)
+        assert rating is not None
+        cheap, dear = rating.slices
+        micro = timedelta(microseconds=1)
+        begun, ended = session.started_at, session.ended_at or ended
+        share = Fraction((changed - begun) // micro, (ended - begun) // micro)
+        assert abs(Fraction(cheap.wh) - 6000 * share) <= Fraction(1, 2000)
+        assert cheap.wh + dear.wh == 6000
+        cost = cheap.wh * 1 / 1000 + dear.wh * 3 / 1000
+        assert session.cost == cost.quantize(Decimal("0.01"), ROUND_HALF_UP)
+        assert (cheap.state, dear.state) == ("1.00", "3.00")
+
+
+async def test_a_price_that_is_not_known_is_never_zero(tmp_path: Path) -> None:
+    async with at_the_desk(tmp_path / "ladda.db", house("garage")) as counter:
+        clock = counter.clock
+        await show(counter, None)
+        station = await counter.station("garage")
+        begun = clock()
+        answer = await station.send("StartTransaction", start("04BB22", begun, 1000))
+        clock.travel(hours=1)
+        told = stop(answer["transactionId"], clock(), 5000)
+        await station.send("StopTransaction", told)
+        [session] = await counter.sessions()
+        assert session.provisional
+        assert session.cost is None
+
+        settled = await counter.desk.set_price(
+            "sensor.spot",
+            begun - timedelta(minutes=1),
+            clock() + timedelta(minutes=1),
+            Decimal("2.00"),
+            "SEK/kWh",
+        )
+        assert settled == 1
+        [session] = await counter.sessions()
+        assert not session.provisional
+        assert session.cost == Decimal("8.00")
+        [entry] = await counter.desk.ledger.entries(kind=Kind.RATED)
+        assert entry.session == session.id
+
+
+async def test_a_helper_that_goes_away_in_mid_session_leaves_a_provisional_part(
+    tmp_path: Path,
+) -> None:
+    async with at_the_desk(tmp_path / "ladda.db", house("garage")) as counter:
+        clock = counter.clock
+        await show(counter, "1.00")
+        station = await counter.station("garage")
+        answer = await station.send("StartTransaction", start("04BB22", clock(), 0))
+        number = answer["transactionId"]
+        clock.travel(minutes=30)
+        await station.send(
+            "MeterValues", meter_values(clock(), 4000, transaction=number)
+        )
+        await show(counter, None)
+        running = counter.desk.running_cost(number)
+        assert running is not None
+        assert running.total is not None
+        assert round(running.total, 2) == 4
+        clock.travel(minutes=30)
+        await station.send("StopTransaction", stop(number, clock(), 8000))
+        [session] = await counter.sessions()
+        assert session.provisional
+        assert session.cost is not None
+        assert round(session.cost, 1) == 4
+
+
+async def test_the_rule_is_fixed_at_the_start(tmp_path: Path) -> None:
+    async with at_the_desk(tmp_path / "ladda.db", house("garage")) as counter:
+        station = await counter.station("garage")
+        answer = await station.send(
+            "StartTransaction", start("04AA11", counter.clock(), 0)
+        )
+        place = house("garage")
+        dearer = dict(place.tariffs)
+        dearer["fixed"] = dearer["spot"]
+        counter.desk.move_in(
+            place.__class__(
+                directory=place.directory, stations=place.stations, tariffs=dearer
+            )
+        )
+        counter.clock.travel(hours=1)
+        await station.send(
+            "StopTransaction", stop(answer["transactionId"], counter.clock(), 4000)
+        )
+        [session] = await counter.sessions()
+        assert session.cost == Decimal("10.00")
+
+
+async def test_a_session_given_to_somebody_else_costs_what_theirs_do(
+    tmp_path: Path,
+) -> None:
+    async with at_the_desk(tmp_path / "ladda.db", house("garage")) as counter:
+        await show(counter, "1.00")
+        station = await counter.station("garage")
+        answer = await station.send(
+            "StartTransaction", start("FFFF", counter.clock(), 0)
+        )
+        number = answer["transactionId"]
+        await counter.desk.assign(number, "anna")
+        counter.clock.travel(hours=1)
+        await station.send("StopTransaction", stop(number, counter.clock(), 4000))
+        [session] = await counter.sessions()
+        assert (session.user_name, session.cost) == ("Anna", Decimal("10.00"))
+        session = await counter.desk.assign(number, "bo")
+        assert (session.user_name, session.cost) == ("Bo", Decimal("4.00"))
+        session = await counter.desk.assign(number, None)
+        assert session.user is None
+
+
+async def test_what_a_sensor_showed_while_nobody_watched_is_not_guessed(
+    tmp_path: Path,
+) -> None:
+    path, clock = tmp_path / "ladda.db", TravellingClock()
+    async with at_the_desk(path, house("garage"), clock=clock) as counter:
+        await show(counter, "1.00")
+        station = await counter.station("garage")
+        answer = await station.send("StartTransaction", start("04BB22", clock(), 0))
+        number = answer["transactionId"]
+        clock.travel(minutes=10)
+        await station.send(
+            "MeterValues", meter_values(clock(), 1000, transaction=number)
+        )
+    clock.travel(minutes=20)
+    async with at_the_desk(path, house("garage"), clock=clock) as counter:
+        await show(counter, "2.00")
+        station = await counter.station("garage")
+        clock.travel(minutes=10)
+        await station.send("StopTransaction", stop(number, clock(), 4000))
+        [session] = await counter.sessions()
+        rating = await counter.desk.rating(session)
+        assert rating is not None
+        assert [part.state for part in rating.slices] == ["1.00", None, "2.00"]
+        assert [round(part.wh, -1) for part in rating.slices] == [1000, 2000, 1000]
+        assert session.provisional

@@ -1,0 +1,115 @@
+"""Ladda stops and starts again in the middle of things."""
+
+from dataclasses import replace
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+
+from custom_components.ladda.charging.model import ConnectorStatus
+from tests.station_simulator import Car
+
+from .counter import TravellingClock, at_the_desk, house
+from .wire import meter_values, start, stop
+
+pytestmark = pytest.mark.usefixtures("socket_enabled")
+
+
+async def test_a_session_goes_on_over_a_restart(tmp_path: Path) -> None:
+    path, clock = tmp_path / "ladda.db", TravellingClock()
+    async with at_the_desk(path, house("garage"), clock=clock) as counter:
+        station = await counter.station("garage")
+        answer = await station.send("StartTransaction", start("04AA11", clock(), 1000))
+        number = answer["transactionId"]
+        clock.travel(minutes=10)
+        await station.send(
+            "MeterValues", meter_values(clock(), 3000, transaction=number)
+        )
+        await station.send(
+            "StatusNotification",
+            {"connectorId": 1, "status": "Charging", "errorCode": "NoError"},
+        )
+    async with at_the_desk(path, house("garage"), clock=clock) as counter:
+        known = counter.desk.stations["garage"]
+        opened = known.session_at(1)
+        assert opened is not None
+        assert opened.energy.delivered_wh == 2000
+        assert known.connector(1).status is ConnectorStatus.CHARGING
+        assert known.connector(1).register_wh == 3000
+        running = counter.desk.running_cost(number)
+        assert running is not None
+        assert running.total == Decimal(5)
+        station = await counter.station("garage")
+        clock.travel(minutes=10)
+        await station.send("StopTransaction", stop(number, clock(), 5000))
+        [session] = await counter.sessions()
+        assert (session.energy_wh, session.cost) == (4000, Decimal("10.00"))
+        assert known.connector(1).register_wh == 5000
+    async with at_the_desk(path, house("garage"), clock=clock) as counter:
+        connector = counter.desk.stations["garage"].connector(1)
+        assert connector.last_session == session
+        assert connector.register_wh == 5000
+
+
+async def test_what_happened_meanwhile_is_told_afterwards(tmp_path: Path) -> None:
+    path, clock = tmp_path / "ladda.db", TravellingClock()
+    async with at_the_desk(path, house("garage"), clock=clock) as counter:
+        station = await counter.station("garage")
+        port = int(counter.url.rpartition(":")[2])
+        await station.plug_in(1, Car())
+        await station.present_tag(1, "04BB22")
+        await station.wait_transaction(1)
+        counter.stations.clear()  # it stays on when the desk closes
+    clock.travel(minutes=20)
+    await station.wait_for(lambda: not station.is_online)
+    await station.wait_for(lambda: station.connectors[1].shown_wh > 3000)
+    await station.unplug(1)
+    place = house("garage")
+    async with at_the_desk(path, place, port=port, clock=clock) as counter:
+        counter.stations.append(station)
+        await station.wait_registered()
+        await station.wait_queue_empty()
+        [session] = await counter.sessions()
+        [truth] = station.history
+        assert session.id == truth.id
+        assert session.energy_wh == truth.energy_wh
+        assert session.user == "bo"
+        assert not counter.desk.stations["garage"].open
+
+
+async def test_transaction_ids_never_come_twice(tmp_path: Path) -> None:
+    path, clock = tmp_path / "ladda.db", TravellingClock()
+    ids = []
+    for _ in range(3):
+        async with at_the_desk(path, house("garage"), clock=clock) as counter:
+            station = await counter.station("garage")
+            clock.travel(minutes=1)
+            answer = await station.send(
+                "StartTransaction", start("04AA11", clock(), 1000)
+            )
+            ids.append(answer["transactionId"])
+    assert len(set(ids)) == 3
+    assert min(ids) > 0
+
+
+async def test_sessions_are_what_the_journal_says(tmp_path: Path) -> None:
+    """The sessions in the ledger can be made again from the journal alone."""
+    path, clock = tmp_path / "ladda.db", TravellingClock()
+    async with at_the_desk(path, house("garage"), clock=clock) as counter:
+        station = await counter.station("garage")
+        for meter in (1000, 4000):
+            answer = await station.send(
+                "StartTransaction", start("04AA11", clock(), meter)
+            )
+            clock.travel(minutes=30)
+            number = answer["transactionId"]
+            await station.send(
+                "MeterValues", meter_values(clock(), meter + 1500, transaction=number)
+            )
+            clock.travel(minutes=30)
+            await station.send("StopTransaction", stop(number, clock(), meter + 3000))
+        for session in await counter.sessions():
+            rating = await counter.desk.rating(replace(session, cost=None))
+            assert rating is not None
+            assert rating.billed == session.cost
+            assert rating.energy_wh == session.energy_wh
