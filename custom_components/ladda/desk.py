@@ -7,7 +7,14 @@ house and listens to what happens.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
+from collections.abc import (
+    Awaitable,
+    Callable,
+    Collection,
+    Coroutine,
+    Iterable,
+    Mapping,
+)
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -690,10 +697,10 @@ class ChargingDesk:
         self._listener.accounts_changed([session.user])
 
     async def set_price(
-        self, entity: str, start: datetime, end: datetime, price: Decimal, unit: str
+        self, entity: str, start: datetime, end: datetime, state: str, unit: str | None
     ) -> int:
         """Fill in what a helper would have shown; return how many sessions that settles."""
-        told = Observation(start, str(price), unit, Origin.MANUAL)
+        told = Observation(start, state, unit, Origin.MANUAL)
         await self.prices.fill(entity, [Fill(start, end, told)], self._clock())
         self.count_again()
         return await self.rate_again()
@@ -795,11 +802,13 @@ class ChargingDesk:
 
     def _prepare(self, link: Link, delay: float, *, booted: bool) -> None:
         """Bring a station in line soon, once, however often it comes and boots."""
+        self._soon(link, self._bring_in_line(link, delay, booted))
+
+    def _soon(self, link: Link, work: Coroutine[Any, Any, None]) -> None:
+        """Do something with a station instead of what was to be done before."""
         if (task := self._preparing.get(link.identity)) is not None:
             task.cancel()
-        self._preparing[link.identity] = asyncio.create_task(
-            self._bring_in_line(link, delay, booted)
-        )
+        self._preparing[link.identity] = asyncio.create_task(work)
 
     async def _bring_in_line(self, link: Link, delay: float, booted: bool) -> None:
         """Settings and tag list as they should be; status known."""
@@ -815,6 +824,20 @@ class ChargingDesk:
             _LOGGER.error(
                 "What %s was set to could not be kept: %s", link.identity, err
             )
+
+    async def _bring_tags_soon(
+        self, link: Link, earlier: asyncio.Task[None] | None
+    ) -> None:
+        """Give a station the users' tags after they changed, and earlier work is done."""
+        await asyncio.sleep(self._settle)
+        if earlier is not None:
+            await asyncio.wait([earlier])
+        try:
+            await self._bring_tags_in_line(link)
+        except Disconnected:
+            _LOGGER.debug("%s gets its tags when it is back", link.identity)
+        except LedgerError as err:
+            _LOGGER.error("The tags of %s could not be noted: %s", link.identity, err)
 
     async def _optional(self, request: Awaitable[object]) -> None:
         """Ask for something that a station may refuse. Raises Disconnected only."""
@@ -889,14 +912,18 @@ class ChargingDesk:
         for identity in house.stations:
             self._station(identity)
         for identity, link in list(self.links.items()):
-            if identity in house.stations and identity not in before.stations:
-                self._adopt(link)
-            elif identity in house.stations and house.directory is not before.directory:
+            options, had = house.stations.get(identity), before.stations.get(identity)
+            if options is None:
+                continue
+            if had is None:
+                self._soon(link, self._ask_to_boot(link))
+            elif options.keep_settings != had.keep_settings:
                 self._prepare(link, self._settle, booted=True)
-
-    def _adopt(self, link: Link) -> None:
-        """Accept a stranger: it is asked to boot, and else will by itself."""
-        self._preparing[link.identity] = asyncio.create_task(self._ask_to_boot(link))
+            else:
+                earlier = self._preparing.get(identity)
+                self._preparing[identity] = asyncio.create_task(
+                    self._bring_tags_soon(link, earlier)
+                )
 
     async def _ask_to_boot(self, link: Link) -> None:
         """Ask a station to present itself again."""

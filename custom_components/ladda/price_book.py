@@ -2,16 +2,27 @@
 
 from collections.abc import Iterable
 from datetime import datetime
-import logging
-from typing import Final
+from typing import Final, NamedTuple
 
 from .billing.prices import Fill, Observation, Origin, PriceTimeline
 from .ledger import Ledger, PriceEntry
 
-_LOGGER = logging.getLogger(__name__)
-
 # Helpers whose value changes only through Home Assistant: it holds while that is down.
 _HOLDING: Final = ("input_number.", "input_select.")
+# Prices change on the quarter hours: a sensor that was away within one and shows the
+# same as before showed it all the time.
+_SLOT_S: Final = 900
+
+
+class _Showing(NamedTuple):
+    """The state and unit that a helper shows, and since when.
+
+    `gone`: what it showed before it went away, while it is away.
+    """
+
+    told: tuple[str | None, str | None]
+    since: datetime
+    gone: tuple[str | None, str | None] | None = None
 
 
 class PriceBook:
@@ -26,7 +37,7 @@ class PriceBook:
         self._ledger = ledger
         self._timelines: dict[str, PriceTimeline] = {}
         self._watched: set[str] = set()
-        self._showing: dict[str, tuple[str | None, str | None]] = {}
+        self._showing: dict[str, _Showing] = {}
 
     def timeline(self, entity: str | None) -> PriceTimeline | None:
         """Return a helper's timeline as it grows; None where there is no helper."""
@@ -62,27 +73,40 @@ class PriceBook:
         if not seen:
             return None
         last = seen[-1]
-        self._showing[entity] = (last.state, last.unit)
+        self._showing[entity] = _Showing((last.state, last.unit), last.at)
         if last.state is None or entity.startswith(_HOLDING):
             return None
         gap = max(last.recorded_at, last.at, watched_until or last.at)
-        gone = Observation(gap, None, last.unit, Origin.LIVE)
+        gone = Observation(gap, None, None, Origin.LIVE)
         timeline.add(gone)
-        self._showing[entity] = (None, last.unit)
+        self._showing[entity] = _Showing((None, None), gap)
         await self._keep(entity, gone, gap)
         return gap
 
     async def observe(
         self, entity: str, at: datetime, state: str | None, unit: str | None
-    ) -> None:
-        """Note what a helper shows from a moment on; nothing new is not noted."""
-        timeline = self._timelines.setdefault(entity, PriceTimeline())
-        if self._showing.get(entity) == (state, unit):
-            return
-        self._showing[entity] = (state, unit)
+    ) -> bool:
+        """Note what a helper shows from a moment on; nothing new is not noted.
+
+        Returns whether that tells something of the time before, too: what a helper
+        shows again when it comes back, it held while it was away.
+        """
+        showing = self._showing.get(entity)
+        if showing is not None and showing.told == (state, unit):
+            return False
+        before = _Showing((None, None), at) if showing is None else showing
+        gone = before.told if state is None else None
+        if state is None and before.told[0] is None:
+            gone = before.gone
+        self._showing[entity] = _Showing((state, unit), at, gone)
         observation = Observation(at, state, unit, Origin.LIVE)
-        timeline.add(observation)
+        self._timelines.setdefault(entity, PriceTimeline()).add(observation)
         await self._keep(entity, observation, at)
+        if before.gone != (state, unit) or not _holds(entity, before.since, at):
+            return False
+        held = Observation(before.since, state, unit, Origin.HELD)
+        await self.fill(entity, [Fill(before.since, at, held)], at)
+        return True
 
     async def fill(
         self, entity: str, fills: Iterable[Fill], recorded_at: datetime
@@ -121,6 +145,12 @@ class PriceBook:
                 )
             ]
         )
+
+
+def _holds(entity: str, since: datetime, until: datetime) -> bool:
+    """Tell whether a helper that shows the same again did so in between."""
+    same_slot = since.timestamp() // _SLOT_S == until.timestamp() // _SLOT_S
+    return same_slot or entity.startswith(_HOLDING)
 
 
 def _timeline(rows: Iterable[PriceEntry]) -> PriceTimeline:

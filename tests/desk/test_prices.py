@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from custom_components.ladda.billing.prices import Origin
 from custom_components.ladda.charging.journal import Kind
 
 from .counter import Counter, TravellingClock, at_the_desk, house
@@ -66,7 +67,7 @@ async def test_a_price_that_is_not_known_is_never_zero(tmp_path: Path) -> None:
             "sensor.spot",
             begun - timedelta(minutes=1),
             clock() + timedelta(minutes=1),
-            Decimal("2.00"),
+            "2.00",
             "SEK/kWh",
         )
         assert settled == 1
@@ -101,6 +102,46 @@ async def test_a_helper_that_goes_away_in_mid_session_leaves_a_provisional_part(
         assert session.provisional
         assert session.cost is not None
         assert round(session.cost, 1) == 4
+
+
+async def test_a_helper_that_comes_back_the_same_was_the_same(tmp_path: Path) -> None:
+    async with at_the_desk(tmp_path / "ladda.db", house("garage")) as counter:
+        clock = counter.clock
+        into_the_slot = clock().timestamp() % 900
+        clock.travel(seconds=900 - into_the_slot + 10)
+        await show(counter, "1.00")
+        station = await counter.station("garage")
+        answer = await station.send("StartTransaction", start("04BB22", clock(), 0))
+        number = answer["transactionId"]
+        clock.travel(minutes=2)
+        await show(counter, None)
+        clock.travel(minutes=2)
+        await show(counter, "1.00")
+        clock.travel(minutes=2)
+        await station.send("StopTransaction", stop(number, clock(), 1000))
+        [session] = await counter.sessions()
+        assert (session.cost, session.provisional) == (Decimal("1.00"), False)
+        rating = await counter.desk.rating(session)
+        assert rating is not None
+        assert Origin.HELD in {part.origin for part in rating.slices}
+
+
+async def test_a_helper_that_comes_back_in_another_slot_may_have_changed(
+    tmp_path: Path,
+) -> None:
+    async with at_the_desk(tmp_path / "ladda.db", house("garage")) as counter:
+        clock = counter.clock
+        await show(counter, "1.00")
+        station = await counter.station("garage")
+        answer = await station.send("StartTransaction", start("04BB22", clock(), 0))
+        await show(counter, None)
+        clock.travel(minutes=16)
+        await show(counter, "1.00")
+        clock.travel(minutes=2)
+        told = stop(answer["transactionId"], clock(), 1800)
+        await station.send("StopTransaction", told)
+        [session] = await counter.sessions()
+        assert session.provisional
 
 
 async def test_the_rule_is_fixed_at_the_start(tmp_path: Path) -> None:
