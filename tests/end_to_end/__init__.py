@@ -1,0 +1,1 @@
+"""Ladda in a real Home Assistant process, with real sockets and a real disk."""
