@@ -4,7 +4,8 @@ from collections.abc import Collection
 from operator import attrgetter
 from typing import Any
 
-from sqlalchemy import Connection, Insert, RowMapping, Table, insert
+from sqlalchemy import Connection, Dialect, Insert, RowMapping, Table, insert
+from sqlalchemy.engine.interfaces import DBAPICursor
 
 from ..charging.journal import Entry
 from ..charging.session import Session
@@ -16,14 +17,15 @@ from .schema import journal, price, session
 class Rows:
     """The statements that store records in one kind of database.
 
-    Each is built once, so that SQLAlchemy compiles it once.
+    They are compiled once and handed to the driver itself: a meter value is stored
+    so often that building a statement each time would cost more than storing it.
     """
 
-    def __init__(self, dialect: str) -> None:
-        """Build the statements in the database's dialect."""
-        self._journal = _Rows(journal, insert(journal))
-        self._session = _Rows(session, upsert(session, dialect))
-        self._price = _Rows(price, insert(price))
+    def __init__(self, dialect: Dialect) -> None:
+        """Compile the statements for a database."""
+        self._journal = _Rows(journal, insert(journal), dialect)
+        self._session = _Rows(session, upsert(session, dialect.name), dialect)
+        self._price = _Rows(price, insert(price), dialect)
 
     def store(
         self,
@@ -32,32 +34,45 @@ class Rows:
         sessions: Collection[Session],
         prices: Collection[PriceEntry],
     ) -> None:
-        """Add entries and prices, add or replace sessions."""
-        self._journal.store(connection, entries)
-        self._session.store(connection, sessions)
-        self._price.store(connection, prices)
+        """Add entries and prices, add or replace sessions, in the transaction begun.
+
+        Raises what the driver raises.
+        """
+        cursor = connection.connection.cursor()
+        try:
+            self._journal.store(cursor, entries)
+            self._session.store(cursor, sessions)
+            self._price.store(cursor, prices)
+        finally:
+            cursor.close()
 
 
 class _Rows:
     """The rows of one table, whose columns are named as the records' fields."""
 
-    def __init__(self, table: Table, statement: Insert) -> None:
-        """Take the columns that the database does not count up by itself."""
-        columns = [c.name for c in table.columns if c.autoincrement is not True]
-        self._statement = statement
-        self._columns = columns
-        self._values = attrgetter(*columns)
+    def __init__(self, table: Table, statement: Insert, dialect: Dialect) -> None:
+        """Compile the statement for the columns that are not counted up."""
+        columns = {c.name: c for c in table.columns if c.autoincrement is not True}
+        compiled = statement.compile(dialect=dialect, column_keys=list(columns))
+        # A driver takes parameters in order, or else by name.
+        self._names = None if compiled.positiontup else list(columns)
+        order = compiled.positiontup or list(columns)
+        self._sql = str(compiled)
+        self._values = attrgetter(*order)
+        self._write = [columns[name].type.bind_processor(dialect) for name in order]
 
-    def store(self, connection: Connection, records: Collection[Any]) -> None:
+    def store(self, cursor: DBAPICursor, records: Collection[Any]) -> None:
         """Store records in their order."""
         if records:
-            connection.execute(
-                self._statement,
-                [
-                    dict(zip(self._columns, self._values(record), strict=True))
-                    for record in records
-                ],
-            )
+            cursor.executemany(self._sql, [self._row(record) for record in records])
+
+    def _row(self, record: Any) -> Any:
+        """Write a record as the driver takes it."""
+        row = [
+            value if write is None else write(value)
+            for value, write in zip(self._values(record), self._write, strict=True)
+        ]
+        return row if self._names is None else dict(zip(self._names, row, strict=True))
 
 
 def entry_of(row: RowMapping) -> Entry:

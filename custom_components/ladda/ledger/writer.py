@@ -107,7 +107,7 @@ class Writer:
 
     def _serve(self, connection: Connection) -> Stop:
         """Do the jobs in their order, neighbouring writes in one transaction."""
-        rows = Rows(connection.dialect.name)
+        rows = Rows(connection.dialect)
         while True:
             job: Job | None = self._queue.get()
             writes = []
