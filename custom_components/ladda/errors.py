@@ -1,0 +1,54 @@
+"""What goes wrong with stations and the ledger, in words for people."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from homeassistant.exceptions import HomeAssistantError
+
+from .central_system import Disconnected, NoAnswer, NotAccepted, Refused, StationError
+from .const import DOMAIN
+from .ledger import LedgerError
+
+
+@contextmanager
+def station_errors(station: str) -> Iterator[None]:
+    """Turn a StationError or LedgerError into a translated HomeAssistantError.
+
+    `station` is the charger's name or identity, as the person knows it.
+    """
+    try:
+        with ledger_errors():
+            yield
+    except StationError as err:
+        raise HomeAssistantError(
+            translation_domain=DOMAIN,
+            translation_key=_translation_key(err),
+            translation_placeholders={"station": station, "error": str(err)},
+        ) from err
+
+
+@contextmanager
+def ledger_errors() -> Iterator[None]:
+    """Turn a LedgerError into a translated HomeAssistantError."""
+    try:
+        yield
+    except LedgerError as err:
+        raise HomeAssistantError(
+            translation_domain=DOMAIN,
+            translation_key="not_stored",
+            translation_placeholders={"error": str(err)},
+        ) from err
+
+
+def _translation_key(err: StationError) -> str:
+    """Name what went wrong; `error` in the text holds what the station said."""
+    match err:
+        case Disconnected():
+            return "station_offline"
+        case NoAnswer():
+            return "station_silent"
+        case NotAccepted():
+            return "station_declined"
+        case Refused():
+            return "station_refused"
+    return "station_unreadable"
