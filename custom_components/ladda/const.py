@@ -19,6 +19,7 @@ CONF_DEFAULT_USER: Final = "default_user"
 CONF_OPEN_TO_ALL: Final = "open_to_all"
 CONF_KEEP_SETTINGS: Final = "keep_settings"
 CONF_MAX_CURRENT: Final = "max_current"
+DEFAULT_MAX_CURRENT: Final = 32  # A per phase
 
 # user
 CONF_TAGS: Final = "tags"

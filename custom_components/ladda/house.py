@@ -59,13 +59,13 @@ def house_of(entry: ConfigEntry[Any], currency: str) -> House:
     return House(
         directory=Directory(
             [
-                _user(subentry)
+                _user(entry, subentry)
                 for subentry in entry.get_subentries_of_type(SUBENTRY_USER)
             ],
             entry.data[CONF_SECRET],
         ),
         stations={
-            subentry.data[CONF_IDENTITY]: _station(subentry)
+            subentry.data[CONF_IDENTITY]: _station(entry, subentry)
             for subentry in entry.get_subentries_of_type(SUBENTRY_STATION)
         },
         turned_away=frozenset(entry.options.get(CONF_TURNED_AWAY, ())),
@@ -74,20 +74,25 @@ def house_of(entry: ConfigEntry[Any], currency: str) -> House:
     )
 
 
-def _station(subentry: ConfigSubentry) -> StationOptions:
+def still_there(entry: ConfigEntry[Any], subentry_id: str | None) -> str | None:
+    """Return what a subentry refers to, None where the owner has removed that."""
+    return subentry_id if subentry_id in entry.subentries else None
+
+
+def _station(entry: ConfigEntry[Any], subentry: ConfigSubentry) -> StationOptions:
     """Read a station's options."""
     data = subentry.data
     return StationOptions(
         identity=data[CONF_IDENTITY],
         name=subentry.title,
         password_hash=data.get(CONF_PASSWORD_HASH),
-        default_user=data.get(CONF_DEFAULT_USER),
+        default_user=still_there(entry, data.get(CONF_DEFAULT_USER)),
         open_to_all=data.get(CONF_OPEN_TO_ALL, False),
         keep_settings=data.get(CONF_KEEP_SETTINGS, False),
     )
 
 
-def _user(subentry: ConfigSubentry) -> User:
+def _user(entry: ConfigEntry[Any], subentry: ConfigSubentry) -> User:
     """Read a user."""
     data = subentry.data
 
@@ -103,7 +108,7 @@ def _user(subentry: ConfigSubentry) -> User:
         id=subentry.subentry_id,
         name=subentry.title,
         tokens=tuple(data.get(CONF_TAGS, ())),
-        tariff=data.get(CONF_TARIFF),
+        tariff=still_there(entry, data.get(CONF_TARIFF)),
         active=data.get(CONF_ACTIVE, True),
         valid_from=moment(CONF_VALID_FROM),
         valid_until=moment(CONF_VALID_UNTIL),
