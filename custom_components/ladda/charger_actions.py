@@ -7,10 +7,8 @@ from typing import Any, Final
 
 from homeassistant.core import ServiceCall, ServiceResponse
 from homeassistant.exceptions import ServiceValidationError
-from homeassistant.util import dt as dt_util
 
 from .billing.users import User
-from .charging.model import Authorization
 from .charging.session import Session
 from .const import CONF_MAX_CURRENT, DEFAULT_MAX_CURRENT, DOMAIN
 from .errors import station_errors
@@ -200,7 +198,7 @@ def _payer(hub: LaddaHub, reach: Reach, data: Mapping[str, Any]) -> User | None:
     """Return on whose account a session starts; None: the charger's default user's.
 
     A tag stands for its owner. Who is no administrator charges for themselves.
-    Raises ServiceValidationError for somebody else and for who may not charge.
+    Raises ServiceValidationError for somebody else.
     """
     user = named_user(hub, data[ATTR_USER]) if ATTR_USER in data else None
     if ATTR_TAG in data:
@@ -210,12 +208,6 @@ def _payer(hub: LaddaHub, reach: Reach, data: Mapping[str, Any]) -> User | None:
     if user is None:
         return None
     _demand_within(reach, user.id)
-    if user.standing(dt_util.utcnow()) is not Authorization.ACCEPTED:
-        raise ServiceValidationError(
-            translation_domain=DOMAIN,
-            translation_key="user_may_not_charge",
-            translation_placeholders={"user": user.name},
-        )
     return user
 
 

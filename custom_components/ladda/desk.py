@@ -37,7 +37,7 @@ from .central_system import (
     capabilities,
 )
 from .charging.decisions import Authorized, Decision, Noted, Registered, VendorAnswer
-from .charging.energy import EnergyCurve, Reading
+from .charging.energy import EnergyCurve
 from .charging.events import (
     Booted,
     Heartbeat,
@@ -51,22 +51,10 @@ from .charging.events import (
     VendorMessage,
 )
 from .charging.journal import Entry, Kind
-from .charging.model import (
-    Authorization,
-    Capabilities,
-    ConnectorStatus,
-    Registration,
-    StationInfo,
-)
-from .charging.session import Session
-from .charging.station import (
-    Admittance,
-    OpenSession,
-    Plan,
-    RemoteStart,
-    Station,
-    carry_register,
-)
+from .charging.model import Authorization, Capabilities, Registration, StationInfo
+from .charging.open_session import CLOSINGS, OpenSession, readings_of, until_closed
+from .charging.session import Closing, Session
+from .charging.station import RESTORED, Admittance, Plan, RemoteStart, Station
 from .ledger import Ledger, LedgerError, SessionQuery
 from .price_book import PriceBook
 
@@ -80,23 +68,19 @@ BOOT_PATIENCE: Final = 10.0
 SETTLE: Final = 2.0
 BOOT_STORM: Final = timedelta(minutes=10)
 LONGEST_DELAY: Final = 600.0
-# An available connector has no session; its stop may be on its way for so long.
-FORGOTTEN: Final = timedelta(minutes=5)
-_RESTORED: Final = (
-    Kind.BOOT,
-    Kind.STATUS,
-    Kind.METER,
-    Kind.STOP,
-    Kind.LATE_STOP,
-    Kind.REMOTE_START,
-    Kind.LIMIT,
-    Kind.SETTINGS,
-    Kind.TOKEN_LIST,
-)
 
 
 class UnknownSession(LookupError):
     """There is no session of that id."""
+
+
+class MayNotCharge(Exception):
+    """A user who is switched off, or whose time is over, gets no power."""
+
+    def __init__(self, name: str) -> None:
+        """Take the user's name."""
+        super().__init__(f"{name} may not charge now")
+        self.name = name
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -202,14 +186,12 @@ class ChargingDesk:
         self._ids = itertools.count(await self.ledger.next_session_id())
         for identity in self.house.stations:
             self._station(identity)
-        for entry in sorted(
-            await self.ledger.latest(_RESTORED), key=lambda entry: entry.id or 0
-        ):
-            # A reading of a session is taken up with its session, if that goes on.
-            if not (entry.kind == Kind.METER and entry.session is not None):
-                self._station(entry.station).apply_entry(entry)
+        for entry in await self.ledger.latest(RESTORED):
+            self._station(entry.station).apply_entry(entry)
         for session in await self.ledger.open_sessions():
-            await self._take_up(session)
+            self._station(session.station).resume(
+                session, await self._session_entries(session)
+            )
         for station in self.stations.values():
             for connector in station.connectors.values():
                 query = SessionQuery(
@@ -221,26 +203,12 @@ class ChargingDesk:
                 for session in await self.ledger.sessions(query):
                     connector.last_session = session
 
-    async def _take_up(self, session: Session) -> None:
-        """Go on with a session that was open."""
-        station = self._station(session.station)
-        opened, start = await self._reopen(session)
-        if start is not None:
-            carry_register(opened, start)
-        station.resume(opened)
-
-    async def _reopen(self, session: Session) -> tuple[OpenSession, Entry | None]:
-        """Read a session's readings, and the entry of its start."""
+    async def _session_entries(self, session: Session) -> list[Entry]:
+        """Read what a session's energy is known from, in the order of the journal."""
         entries = await self.ledger.session_entries(
-            session.id, [Kind.START, Kind.METER]
+            session.id, [Kind.START, Kind.METER, *CLOSINGS]
         )
-        readings = [
-            Reading.from_data(entry.occurred_at, entry.data)
-            for entry in entries
-            if entry.kind == Kind.METER
-        ]
-        start = next((entry for entry in entries if entry.kind == Kind.START), None)
-        return OpenSession.of(session, readings), start
+        return sorted(entries, key=lambda entry: entry.id or 0)
 
     async def watch_prices(
         self, entities: Iterable[str], watched_until: datetime | None
@@ -529,7 +497,11 @@ class ChargingDesk:
             if session is not None and session.station == station.identity:
                 if station.stopped_again(event, session):
                     return
-                opened, _ = await self._reopen(session)
+                if session.closing is Closing.REPORTED:
+                    await self._on_second_stop(station, event, session, now)
+                    return
+                entries = await self._session_entries(session)
+                opened = OpenSession.of(session, readings_of(entries))
         if opened is None:
             _LOGGER.warning(
                 "%s stopped transaction %s, which nobody knows; it is kept as evidence",
@@ -541,6 +513,23 @@ class ChargingDesk:
         plan = self._priced(station.plan_stop(event, opened, now))
         await self._carry_out(station, plan)
         self._tell_ended(plan.sessions)
+
+    async def _on_second_stop(
+        self,
+        station: Station,
+        event: TransactionStopped,
+        session: Session,
+        now: datetime,
+    ) -> None:
+        """A transaction's end is told again, and otherwise than before."""
+        _LOGGER.warning(
+            "%s stopped transaction %s once more, at %s Wh instead of %s; the first counts",
+            station.identity,
+            session.id,
+            event.meter_stop_wh,
+            session.meter_stop_wh,
+        )
+        await self._carry_out(station, station.plan_second_stop(event, session, now))
 
     def _tell_ended(self, sessions: Iterable[Session]) -> None:
         """Make ended sessions known."""
@@ -554,23 +543,22 @@ class ChargingDesk:
         self, station: Station, event: MeterValuesReported, now: datetime
     ) -> None:
         """A meter was read."""
-        opened = station.session_of(event)
+        connector = station.connector_of(event)
+        opened = station.session_of(event, now)
         if opened is not None:
             before = len(opened.energy.points)
             await self._carry_out(
-                station, station.plan_meter_values(event, opened, now)
+                station, station.plan_meter_values(event, opened.session, now)
             )
             if (running := self._ratings.get(opened.session.id)) is not None:
                 for point in opened.energy.points[before:]:
                     running.add(point)
         elif (late := station.ended_session_of(event, now)) is not None:
-            await self._carry_out(
-                station, station.plan_meter_values(event, OpenSession.of(late), now)
-            )
+            await self._carry_out(station, station.plan_meter_values(event, late, now))
         else:
             await self._carry_out(station, station.plan_idle_meter_values(event, now))
         station.take_live(event, now)
-        self._listener.connector_changed(station.identity, event.connector)
+        self._listener.connector_changed(station.identity, connector)
 
     # --- money -----------------------------------------------------------------------
 
@@ -618,7 +606,8 @@ class ChargingDesk:
             if tariff.entity
             else None
         )
-        opened, _ = await self._reopen(session)
+        entries = until_closed(await self._session_entries(session))
+        opened = OpenSession.of(session, readings_of(entries))
         points = opened.energy.points
         if session.ended_at is not None:
             curve = opened.energy.close(session.ended_at, session.meter_stop_wh)
@@ -720,12 +709,18 @@ class ChargingDesk:
         token: str | None = None,
         limit_a: Decimal | None = None,
     ) -> None:
-        """Ask a station to start a session for a user (None: the station's default)."""
+        """Ask a station to start a session for a user (None: the station's default).
+
+        Raises MayNotCharge for a user who may not.
+        """
         link = self.link(identity)
         station = self._station(identity)
-        user = user or self.house.stations[identity].default_user
-        token = token or self.house.directory.remote_token(user)
         now = self._clock()
+        user = user or self.house.stations[identity].default_user
+        payer = self.house.directory.user(user) if user is not None else None
+        if payer and payer.standing(now) is not Authorization.ACCEPTED:
+            raise MayNotCharge(payer.name)
+        token = token or self.house.directory.remote_token(user)
         entry = station.entry(
             Kind.REMOTE_START,
             now,
@@ -735,7 +730,9 @@ class ChargingDesk:
         )
         await self.ledger.commit(entries=[entry])
         station.apply_entry(entry)
-        await link.commands.start(connector, token, limit_a)
+        await link.commands.start(
+            connector, token, limit_a, in_watts=self._takes_watts(identity)
+        )
 
     async def stop_charging(self, identity: str, connector: int) -> bool:
         """Ask a station to end a connector's session; False: there is none."""
@@ -756,13 +753,11 @@ class ChargingDesk:
         if limit_a is None:
             await link.commands.clear_limit(connector)
         else:
-            able = self.capabilities(identity)
             opened = station.session_at(connector)
             way = await link.commands.set_limit(
                 connector,
                 limit_a,
-                in_watts=bool(able.rate_units)
-                and not able.rate_units & {"current", "a"},
+                in_watts=self._takes_watts(identity),
                 transaction=opened.session.id if opened else None,
                 alone=len([number for number in station.connectors if number]) <= 1,
                 first_try=way,
@@ -774,25 +769,23 @@ class ChargingDesk:
         station.apply_entry(entry)
         self._listener.connector_changed(identity, connector)
 
+    def _takes_watts(self, identity: str) -> bool:
+        """Tell whether a station takes limits in watts only (§9.4.2, and "W" and "A")."""
+        units = self.capabilities(identity).rate_units
+        return bool(units) and not units & {"current", "a"}
+
     async def close_forgotten(self) -> None:
         """Close sessions on connectors that have long been free."""
         now = self._clock()
         self.prices.forget_before(self._oldest_start())
         for identity, station in self.stations.items():
-            for opened in list(station.open.values()):
-                async with self._lock(identity):
-                    connector = station.connector(opened.session.connector)
-                    if (
-                        opened.session.id in station.open
-                        and self.is_online(identity)
-                        and connector.status is ConnectorStatus.AVAILABLE
-                        and connector.status_at is not None
-                        and connector.status_at > opened.session.started_at
-                        and now - connector.status_at > FORGOTTEN
-                    ):
-                        plan = self._priced(station.plan_close(opened.session.id, now))
-                        await self._carry_out(station, plan)
-                        self._tell_ended(plan.sessions)
+            if not self.is_online(identity):
+                continue
+            async with self._lock(identity):
+                for session in station.forgotten(now):
+                    plan = self._priced(station.plan_close(session, now))
+                    await self._carry_out(station, plan)
+                    self._tell_ended(plan.sessions)
 
     # --- bringing stations in line -----------------------------------------------------
 
@@ -829,9 +822,9 @@ class ChargingDesk:
         self, link: Link, earlier: asyncio.Task[None] | None
     ) -> None:
         """Give a station the users' tags after they changed, and earlier work is done."""
-        await asyncio.sleep(self._settle)
         if earlier is not None:
-            await asyncio.wait([earlier])
+            await earlier  # not only waited for: it is cancelled with this
+        await asyncio.sleep(self._settle)
         try:
             await self._bring_tags_in_line(link)
         except Disconnected:
@@ -893,7 +886,7 @@ class ChargingDesk:
                 return
             version = max(version, last.get("version", 0)) + 1
             chunk = able.local_list_chunk or 50
-            await link.commands.send_token_list(tokens, version, chunk)
+            version = await link.commands.send_token_list(tokens, version, chunk)
         except Disconnected:
             raise
         except StationError as err:

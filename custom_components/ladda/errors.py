@@ -3,22 +3,30 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from homeassistant.exceptions import HomeAssistantError
+from homeassistant.exceptions import HomeAssistantError, ServiceValidationError
 
 from .central_system import Disconnected, NoAnswer, NotAccepted, Refused, StationError
 from .const import DOMAIN
+from .desk import MayNotCharge
 from .ledger import LedgerError
 
 
 @contextmanager
 def station_errors(station: str) -> Iterator[None]:
-    """Turn a StationError or LedgerError into a translated HomeAssistantError.
+    """Turn what goes wrong with a station into a translated HomeAssistantError.
 
-    `station` is the charger's name or identity, as the person knows it.
+    `station` is the charger's name or identity, as the person knows it. A user who
+    may not charge becomes a ServiceValidationError.
     """
     try:
         with ledger_errors():
             yield
+    except MayNotCharge as err:
+        raise ServiceValidationError(
+            translation_domain=DOMAIN,
+            translation_key="user_may_not_charge",
+            translation_placeholders={"user": err.name},
+        ) from err
     except StationError as err:
         raise HomeAssistantError(
             translation_domain=DOMAIN,

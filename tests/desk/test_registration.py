@@ -10,6 +10,7 @@ import pytest
 from custom_components.ladda.central_system import NotAccepted
 from custom_components.ladda.central_system.credentials import hash_password
 from custom_components.ladda.charging.journal import Kind
+from custom_components.ladda.desk import MayNotCharge
 from tests.station_simulator import Car
 
 from .counter import ANNA, BO, at_the_desk, house, with_options
@@ -185,6 +186,19 @@ async def test_a_session_for_nobody_goes_to_the_stations_default_user(
         await station.wait_transaction(1)
         [session] = await counter.sessions()
         assert session.user == "anna"
+
+
+async def test_who_is_switched_off_gets_no_power_from_afar_either(
+    tmp_path: Path,
+) -> None:
+    place = with_options(house("garage"), "garage", default_user="cecilia")
+    async with at_the_desk(tmp_path / "ladda.db", place) as counter:
+        station = await counter.station("garage")
+        await station.plug_in(1, Car())
+        for user in ("cecilia", None):
+            with pytest.raises(MayNotCharge, match="Cecilia"):
+                await counter.desk.start_charging("garage", 1, user)
+        assert "RemoteStartTransaction" not in dict(station.received)
 
 
 async def test_an_open_station_takes_any_tag_for_its_default_user(

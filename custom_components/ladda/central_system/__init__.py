@@ -11,7 +11,7 @@ from .errors import (
 )
 from .link import Link
 from .listener import Admission, CentralSystem, Desk, Verdict
-from .ocpp16.settings import capabilities
+from .ocpp16.settings import capabilities, standard_settings
 
 __all__ = [
     "Admission",
@@ -27,4 +27,5 @@ __all__ = [
     "StationError",
     "Verdict",
     "capabilities",
+    "standard_settings",
 ]

@@ -1,6 +1,7 @@
 """Passwords of stations: kept as salted hashes only (security whitepaper A01.FR.08)."""
 
 import base64
+from dataclasses import dataclass, field
 import hashlib
 import hmac
 import re
@@ -8,7 +9,9 @@ import secrets
 from typing import Final
 
 _COST: Final = 2**13  # about 20 ms and 8 MiB for each check
-_HEX_KEY: Final = re.compile(r"(?:[0-9a-fA-F]{2}){16,20}")
+_HEX_KEY: Final = re.compile(rb"(?:[0-9a-fA-F]{2}){16,20}")
+WRONG_TRIES: Final = 10  # within LOCK_TIME, then nothing is checked
+LOCK_TIME: Final = 60.0  # s
 
 
 def new_password() -> str:
@@ -16,27 +19,51 @@ def new_password() -> str:
     return secrets.token_hex(20)
 
 
-def _derive(secret: bytes, salt: bytes) -> bytes:
-    """Derive a key that is expensive to guess."""
-    return hashlib.scrypt(secret, salt=salt, n=_COST, r=8, p=1, dklen=32)
-
-
 def hash_password(password: str) -> str:
-    """Hash a password for keeping. Takes some milliseconds: run it in an executor.
-
-    An AuthorizationKey in hex digits stands for its bytes, too: stations send either
-    (OCPP-J 1.6 §6.2.2).
-    """
-    forms = [password.encode()]
-    if _HEX_KEY.fullmatch(password):
-        forms.append(bytes.fromhex(password))
+    """Hash a password for keeping. Takes some milliseconds: run it in an executor."""
     salt = secrets.token_bytes(16)
-    parts = [salt, *(_derive(form, salt) for form in forms)]
+    parts = (salt, _derive(password.encode(), salt))
     return "$".join(["scrypt", *(base64.b64encode(part).decode() for part in parts)])
 
 
 def verify_password(presented: bytes, hashed: str) -> bool:
     """Check what a station presented. Takes some milliseconds: run it in an executor."""
-    salt, *keys = (base64.b64decode(part) for part in hashed.split("$")[1:])
-    derived = _derive(presented, salt)
-    return any(hmac.compare_digest(derived, key) for key in keys)
+    salt, key = (base64.b64decode(part) for part in hashed.split("$")[1:])
+    return hmac.compare_digest(_derive(presented, salt), key)
+
+
+def _derive(secret: bytes, salt: bytes) -> bytes:
+    """Derive a key that is expensive to guess.
+
+    An AuthorizationKey in hex digits stands for its bytes: stations present either
+    (OCPP-J 1.6 §6.2.2).
+    """
+    if _HEX_KEY.fullmatch(secret):
+        secret = bytes.fromhex(secret.decode())
+    return hashlib.scrypt(secret, salt=salt, n=_COST, r=8, p=1, dklen=32)
+
+
+@dataclass(slots=True)
+class Lockout:
+    """Who gave many wrong passwords of late is not listened to for a while."""
+
+    _wrong: dict[str, list[float]] = field(default_factory=dict)
+
+    def is_locked(self, who: str, now: float) -> bool:
+        """Tell whether `who` has to wait; `now` in s."""
+        return len(self._recent(who, now)) >= WRONG_TRIES
+
+    def failed(self, who: str, now: float) -> None:
+        """Take note of a wrong password."""
+        for other in list(self._wrong):
+            self._recent(other, now)
+        self._wrong[who] = [*self._recent(who, now), now]
+
+    def _recent(self, who: str, now: float) -> list[float]:
+        """Return when `who` failed within the lock time, and forget the rest."""
+        recent = [at for at in self._wrong.get(who, ()) if now - at < LOCK_TIME]
+        if recent:
+            self._wrong[who] = recent
+        else:
+            self._wrong.pop(who, None)
+        return recent

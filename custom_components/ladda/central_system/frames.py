@@ -1,7 +1,8 @@
 """Frames of OCPP-J: what is on the wire between a station and us.
 
 A CALL is `[2, id, action, payload]`, its answer `[3, id, payload]` or
-`[4, id, code, description, details]` (OCPP-J 1.6 §4.2).
+`[4, id, code, description, details]` (OCPP-J 1.6 §4.2). An empty payload is
+written `{}` or `null` (§4.2.1).
 """
 
 from enum import StrEnum
@@ -11,6 +12,10 @@ import orjson
 
 MAX_ID_LENGTH = 36
 MAX_DESCRIPTION_LENGTH = 255
+UNREADABLE_ID = (
+    "-1"  # in the answer to a call whose id cannot be read (as OCPP 2 has it)
+)
+_BLANKS = bytes.maketrans(bytes(range(32)), b" " * 32)
 
 
 class ErrorCode(StrEnum):
@@ -46,7 +51,7 @@ class Call(NamedTuple):
 
 
 class CallResult(NamedTuple):
-    """The answer to a request of ours."""
+    """The answer to a request of ours; what its payload is, is for the asker to see."""
 
     id: str
     payload: Any
@@ -77,16 +82,19 @@ type Frame = Call | CallResult | CallError | BadCall | Unreadable
 
 
 def parse(raw: bytes) -> Frame:
-    """Read one frame; never raises (ocpp.md of the design: bad input, column 1.6)."""
+    """Read one frame; never raises, and each CALL can be answered.
+
+    Frames of an unknown type are to be ignored (OCPP-J 1.6 §4.1.3).
+    """
     try:
-        message = orjson.loads(raw)
+        message = _load(raw)
     except orjson.JSONDecodeError:
         return Unreadable("not JSON")
     match message:
         case [2, id_, *rest]:
             return _parse_call(id_, rest)
-        case [3, str(id_), payload, *_]:
-            return CallResult(id_, payload)
+        case [3, str(id_), *rest]:
+            return CallResult(id_, _payload(rest))
         case [4, str(id_), *rest]:
             code = rest[0] if rest and isinstance(rest[0], str) else ""
             text = rest[1] if len(rest) > 1 and isinstance(rest[1], str) else ""
@@ -96,14 +104,26 @@ def parse(raw: bytes) -> Frame:
     return Unreadable("not an OCPP message")
 
 
+def _load(raw: bytes) -> Any:
+    """Read JSON; control characters and bad UTF-8 in texts are the station's fault only.
+
+    To drop a whole transaction because of a line break in a tag would be ours.
+    """
+    try:
+        return orjson.loads(raw)
+    except orjson.JSONDecodeError:
+        return orjson.loads(raw.translate(_BLANKS).decode(errors="replace"))
+
+
 def _parse_call(id_: Any, rest: list[Any]) -> Frame:
     """Read a CALL from its id on."""
-    if type(id_) not in (str, int):
-        return Unreadable("message id is no text")
-    if isinstance(id_, str) and not 0 < len(id_) <= MAX_ID_LENGTH:
+    if type(id_) is not int and not (
+        isinstance(id_, str) and 0 < len(id_) <= MAX_ID_LENGTH
+    ):
         # An over-long id is echoed cut off rather than at any length.
+        echo = id_[:MAX_ID_LENGTH] if isinstance(id_, str) else UNREADABLE_ID
         return BadCall(
-            id_[:MAX_ID_LENGTH],
+            echo,
             Refusal(ErrorCode.FORMATION_VIOLATION, "message id of 1 to 36 characters"),
         )
     if not rest:
@@ -111,14 +131,17 @@ def _parse_call(id_: Any, rest: list[Any]) -> Frame:
     action = rest[0]
     if not isinstance(action, str):
         return BadCall(id_, Refusal(ErrorCode.NOT_IMPLEMENTED, "action is no text"))
-    payload = rest[1] if len(rest) > 1 else None
-    if payload is None:
-        payload = {}  # "null" and "{}" both mean an empty payload (OCPP-J 1.6 §4.2.1)
+    payload = _payload(rest[1:])
     if not isinstance(payload, dict):
         return BadCall(
             id_, Refusal(ErrorCode.FORMATION_VIOLATION, "payload is no object")
         )
     return Call(id_, action, payload)
+
+
+def _payload(rest: list[Any]) -> Any:
+    """Take the payload, which may be null or missing."""
+    return {} if not rest or rest[0] is None else rest[0]
 
 
 def call(id_: str, action: str, payload: dict[str, Any]) -> bytes:

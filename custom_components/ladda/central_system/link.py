@@ -1,18 +1,21 @@
 """A station that is connected: its events go to the desk, our commands to it."""
 
+import asyncio
 from collections.abc import Callable
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 from aiohttp import WSCloseCode, web
 
 from ..charging.decisions import Decision, Registered
-from ..charging.events import Booted, StationEvent
+from ..charging.events import StationEvent
 from ..charging.model import Registration
 from .frames import ErrorCode, Refusal
 from .ocpp16 import inbound, settings
 from .ocpp16.commands import Commands
 from .rpc import RpcSession
+
+STRANGER_PAUSE: Final = 0.1  # s
 
 
 class EventHandler(Protocol):
@@ -32,27 +35,31 @@ class Link:
     def __init__(
         self,
         ws: web.WebSocketResponse,
+        transport: asyncio.WriteTransport,
         identity: str,
         remote: str,
         registration: Registration,
         desk: EventHandler,
         clock: Callable[[], datetime],
     ) -> None:
-        """Take the open WebSocket of the station `identity` at address `remote`."""
+        """Take the WebSocket of the station `identity`, open to the address `remote`."""
         self.identity = identity
         self.remote = remote
         self.registration = registration
         self.connected_at = clock()
-        self.rpc = RpcSession(ws, identity, self._on_call)
+        self.rpc = RpcSession(ws, transport, identity, self._on_call)
         self.commands = Commands(self.rpc.call, clock)
         self._desk = desk
         self._clock = clock
 
     async def _on_call(self, action: str, payload: dict[str, Any]) -> dict[str, Any]:
         """Answer a call of the station."""
+        if self.registration is not Registration.ACCEPTED:
+            # Strangers get little of our time, and are only heard when they boot.
+            await asyncio.sleep(STRANGER_PAUSE)
+            if not inbound.is_boot(action):
+                raise Refusal(ErrorCode.SECURITY_ERROR, "the station is not accepted")
         event = inbound.read(action, payload)
-        if self.registration is not Registration.ACCEPTED and type(event) is not Booted:
-            raise Refusal(ErrorCode.SECURITY_ERROR, "the station is not accepted")
         decision = await self._desk.handle(self, event)
         if type(decision) is Registered:
             self.registration = decision.registration

@@ -7,6 +7,7 @@ is slowed down by TCP itself. Our own calls go out one at a time (§4.1.1).
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 import logging
 from typing import Any, Final
 from uuid import uuid4
@@ -19,9 +20,13 @@ from .errors import BadAnswer, Disconnected, NoAnswer, NotStored, Refused
 _LOGGER = logging.getLogger(__name__)
 
 CALL_TIMEOUT: Final = 30.0  # s, as a station's MessageTimeout
+CLOSE_PATIENCE: Final = 5.0  # s
 
 type CallHandler = Callable[[str, dict[str, Any]], Awaitable[dict[str, Any]]]
 """Takes an action and its payload, returns the answer's; may raise frames.Refusal."""
+
+type _Answer = frames.CallResult | frames.CallError | None
+"""What came of a call of ours; None: the connection ended."""
 
 
 class RpcSession:
@@ -30,31 +35,43 @@ class RpcSession:
     def __init__(
         self,
         ws: web.WebSocketResponse,
+        transport: asyncio.WriteTransport,
         name: str,
         handler: CallHandler,
         *,
         call_timeout: float = CALL_TIMEOUT,
     ) -> None:
-        """Prepare a conversation; `name` is for the log, `call_timeout` in s."""
+        """Prepare a conversation over `ws`, which is open on `transport`.
+
+        `name` is for the log, `call_timeout` in s.
+        """
         self._ws = ws
+        self._transport = transport
         self._name = name
         self._handler = handler
         self._call_timeout = call_timeout
         self._loop = asyncio.get_running_loop()
         self._turn = asyncio.Lock()
-        self._pending: dict[str, asyncio.Future[Any]] = {}
+        self._pending: dict[str, asyncio.Future[_Answer]] = {}
         self.last_heard = self._loop.time()
         self.answers_pings = False
         self.refused = 0
-        self.sending_since: float | None = None
 
     @property
     def closed(self) -> bool:
         """Whether nothing can be sent any more."""
         return self._ws.closed
 
+    @property
+    def unsent(self) -> int:
+        """How many bytes wait here because the station does not take them."""
+        return self._transport.get_write_buffer_size()
+
     async def run(self) -> None:
-        """Read and answer until the other side, or we, close the connection."""
+        """Read and answer until the other side, or we, close the connection.
+
+        Raises Disconnected where an answer could not be sent any more.
+        """
         try:
             while True:
                 message = await self._ws.receive()
@@ -66,46 +83,49 @@ class RpcSession:
         finally:
             for future in self._pending.values():
                 if not future.done():
-                    future.set_exception(Disconnected("the station went away"))
-            self._pending.clear()
+                    future.set_result(None)
 
     async def _on_control(self, message: WSMessage) -> bool:
         """Handle what is no text; return whether the conversation goes on."""
         match message.type:
             case WSMsgType.PING:
                 self.last_heard = self._loop.time()
-                await self._ws.pong(message.data)
+                await self._send(message.data, WSMsgType.PONG)
                 return True
             case WSMsgType.PONG:
                 self.last_heard = self._loop.time()
                 self.answers_pings = True
                 return True
             case WSMsgType.BINARY:
-                await self._ws.close(code=WSCloseCode.UNSUPPORTED_DATA)
+                await self.close(WSCloseCode.UNSUPPORTED_DATA)
         return False
 
     async def _on_frame(self, raw: bytes) -> None:
         """Answer a call, or hand an answer to who waits for it."""
         frame = frames.parse(raw)
         if isinstance(frame, frames.Call):
-            try:
-                answer = await self._handler(frame.action, frame.payload)
-            except frames.Refusal as refusal:
-                await self._refuse(frame.id, refusal)
-            except NotStored:
-                # An error answer makes the station send it again (OCPP 1.6 §3.7.1).
-                await self._refuse(
-                    frame.id, frames.Refusal(frames.ErrorCode.INTERNAL_ERROR)
-                )
-            else:
-                await self._send(frames.result(frame.id, answer))
+            await self._send(await self._answer(frame))
         elif isinstance(frame, frames.CallResult | frames.CallError):
             self._on_answer(frame)
         elif isinstance(frame, frames.BadCall):
-            await self._refuse(frame.id, frame.refusal)
+            await self._send(self._refuse(frame.id, frame.refusal))
         else:
             self.refused += 1
             _LOGGER.debug("%s sent something unreadable: %s", self._name, frame.reason)
+
+    async def _answer(self, call: frames.Call) -> bytes:
+        """Have a call handled; where we fail, the station sends it again (1.6 §3.7.1)."""
+        try:
+            return frames.result(
+                call.id, await self._handler(call.action, call.payload)
+            )
+        except frames.Refusal as refusal:
+            return self._refuse(call.id, refusal)
+        except NotStored:
+            pass
+        except Exception:
+            _LOGGER.exception("A %s of %s went wrong here", call.action, self._name)
+        return self._refuse(call.id, frames.Refusal(frames.ErrorCode.INTERNAL_ERROR))
 
     def _on_answer(self, frame: frames.CallResult | frames.CallError) -> None:
         """Hand an answer over; one that nobody waits for is counted and dropped."""
@@ -116,21 +136,18 @@ class RpcSession:
         else:
             future.set_result(frame)
 
-    async def _refuse(self, id_: str | int, refusal: frames.Refusal) -> None:
-        """Answer a call with an error."""
+    def _refuse(self, id_: str | int, refusal: frames.Refusal) -> bytes:
+        """Count a refusal and write it."""
         self.refused += 1
         _LOGGER.debug("%s was refused: %s", self._name, refusal)
-        await self._send(frames.error(id_, refusal))
+        return frames.error(id_, refusal)
 
-    async def _send(self, data: bytes) -> None:
+    async def _send(self, data: bytes, kind: WSMsgType = WSMsgType.TEXT) -> None:
         """Write one frame; raises Disconnected when the connection is gone."""
-        self.sending_since = self._loop.time()
         try:
-            await self._ws.send_frame(data, WSMsgType.TEXT)
+            await self._ws.send_frame(data, kind)
         except ConnectionError as err:
             raise Disconnected("the station went away") from err
-        finally:
-            self.sending_since = None
 
     async def call(
         self, action: str, payload: dict[str, Any], timeout: float | None = None
@@ -142,7 +159,7 @@ class RpcSession:
         """
         async with self._turn:
             id_ = str(uuid4())
-            future: asyncio.Future[Any] = self._loop.create_future()
+            future: asyncio.Future[_Answer] = self._loop.create_future()
             self._pending[id_] = future
             seconds = timeout or self._call_timeout
             try:
@@ -154,17 +171,24 @@ class RpcSession:
             except TimeoutError:
                 raise NoAnswer(action, seconds) from None
             finally:
-                self._pending.pop(id_, None)
-        if isinstance(answer, frames.CallError):
-            raise Refused(action, answer.code, answer.description)
-        if not isinstance(answer.payload, dict):
-            raise BadAnswer(f"{action}: the answer is no object")
-        return answer.payload
+                del self._pending[id_]
+        match answer:
+            case frames.CallResult(payload=dict(given)):
+                return given
+            case frames.CallResult():
+                raise BadAnswer(f"{action}: the answer is no object")
+            case frames.CallError():
+                raise Refused(action, answer.code, answer.description)
+        raise Disconnected("the station went away")
 
     async def ping(self) -> None:
-        """Ask for a sign of life."""
-        await self._ws.ping()
+        """Ask for a sign of life; raises Disconnected."""
+        await self._send(b"", WSMsgType.PING)
 
     async def close(self, code: WSCloseCode) -> None:
-        """End the conversation."""
-        await self._ws.close(code=code, drain=False)
+        """End the conversation; who does not take leave in time is cut off."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(CLOSE_PATIENCE):
+                await self._ws.close(code=code, drain=False)
+        # What the station never took would keep the transport open.
+        self._transport.abort()

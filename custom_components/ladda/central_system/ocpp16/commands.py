@@ -7,20 +7,23 @@ could not be asked.
 
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from decimal import ROUND_DOWN, Decimal
+from itertools import batched
 from typing import Any, Final, Protocol, cast
 
 from ocpp.charge_point import remove_nones, serialize_as_dict, snake_to_camel_case
 from ocpp.v16 import call, datatypes, enums
 
 from ...charging.model import Authorization
-from ..errors import NotAccepted, StationError
+from ..errors import Disconnected, NotAccepted, StationError
 from . import values
-from .inbound import timestamp
+from .inbound import id_tag_info, timestamp
 
-LIMIT_PROFILE_ID: Final = 7400  # ours; plus the connector's number
-START_PROFILE_ID: Final = 7500
+# Plus the connector's number: there is one limit of ours, and the next replaces it,
+# whatever the purpose of its profile (§5.16.3).
+LIMIT_PROFILE_ID: Final = 7400
+MAX_TOKEN: Final = 20  # characters of an IdToken (§7.28)
 NOMINAL_VOLTAGE: Final = 230
 # Profiles start a little in the past, for stations whose clock is behind ours.
 _PROFILE_LEAD: Final = timedelta(seconds=60)
@@ -54,6 +57,16 @@ class LimitWay:
     def name(self) -> str:
         """A name to remember the way by."""
         return f"{self.purpose.value}/{self.kind.value}"
+
+    @property
+    def is_for_transaction(self) -> bool:
+        """Whether it limits a transaction that goes on."""
+        return self.purpose is enums.ChargingProfilePurposeType.tx_profile
+
+    @property
+    def is_for_station(self) -> bool:
+        """Whether it limits the station with all its connectors."""
+        return self.purpose is enums.ChargingProfilePurposeType.charge_point_max_profile
 
 
 LIMIT_WAYS: Final = (
@@ -108,17 +121,25 @@ class Commands:
         return status
 
     async def start(
-        self, connector: int, token: str, limit_a: Decimal | None = None
+        self,
+        connector: int,
+        token: str,
+        limit_a: Decimal | None = None,
+        *,
+        in_watts: bool = False,
     ) -> None:
-        """Ask for a transaction (§5.11); Accepted means that the station will try."""
+        """Ask for a transaction (§5.11); Accepted means that the station will try.
+
+        `limit_a` holds from the start, until `set_limit` or `clear_limit`.
+        """
         profile = None
         if limit_a is not None:
             profile = datatypes.ChargingProfile(
-                charging_profile_id=START_PROFILE_ID + connector,
+                charging_profile_id=LIMIT_PROFILE_ID + connector,
                 stack_level=0,
                 charging_profile_purpose=enums.ChargingProfilePurposeType.tx_profile,
                 charging_profile_kind=enums.ChargingProfileKindType.relative,
-                charging_schedule=_schedule(limit_a, in_watts=False),
+                charging_schedule=_schedule(limit_a, in_watts=in_watts),
             )
         await self._demand(
             call.RemoteStartTransaction(
@@ -174,9 +195,9 @@ class Commands:
             if (key := values.text(item.get("key")))
         }
         unknown = answer.get("unknownKey")
-        return known, [
-            values.text(key) for key in unknown if isinstance(key, str)
-        ] if isinstance(unknown, list) else []
+        if not isinstance(unknown, list):
+            unknown = []
+        return known, [values.text(key) for key in unknown]
 
     async def set_configuration(self, key: str, value: str) -> str:
         """Change a setting (§5.3); returns Accepted or RebootRequired."""
@@ -203,23 +224,28 @@ class Commands:
         tokens: Iterable[tuple[str, Authorization, datetime | None]],
         version: int,
         chunk: int,
-    ) -> None:
-        """Replace the local authorisation list (§5.15), `chunk` tags at a time."""
-        entries = []
-        for token, _, until in tokens:
-            info: dict[str, Any] = {"status": "Accepted"}
-            if until is not None:
-                info["expiryDate"] = timestamp(until)
-            entries.append({"idTag": token, "idTagInfo": info})
-        for first in range(0, len(entries) or 1, chunk):
-            kind = enums.UpdateType.differential if first else enums.UpdateType.full
+    ) -> int:
+        """Replace the local authorisation list (§5.15), `chunk` tags at a time.
+
+        Tags that no 1.6 station can read are left out. Each lot makes a version of
+        its own, from `version` on, as differential updates must; returns the last.
+        """
+        entries = [
+            {"idTag": token, "idTagInfo": id_tag_info(authorization, until)}
+            for token, authorization, until in tokens
+            if len(token) <= MAX_TOKEN
+        ]
+        lots = list(batched(entries, chunk, strict=False)) or [()]
+        for number, lot in enumerate(lots):
+            kind = enums.UpdateType.differential if number else enums.UpdateType.full
             await self._demand(
                 call.SendLocalList(
-                    list_version=version,
+                    list_version=version + number,
                     update_type=kind,
-                    local_authorization_list=entries[first : first + chunk],
+                    local_authorization_list=list(lot),
                 )
             )
+        return version + len(lots) - 1
 
     async def set_limit(
         self,
@@ -235,35 +261,30 @@ class Commands:
 
         Stations differ in which profiles they take, so the ways are tried in turn,
         `first_try` first. `alone`: the station has no other connector, so that the
-        limit may stand for the whole of it. Returns the name of the way that worked.
+        limit may stand for the whole of it. Returns the name of the way that worked;
+        where none did, raises what came of the first.
         """
-        ways = sorted(LIMIT_WAYS, key=lambda way: way.name != first_try)
-        error: StationError | None = None
-        for way in ways:
-            purpose = way.purpose
-            if (
-                purpose is enums.ChargingProfilePurposeType.tx_profile
-                and not transaction
+        errors: list[StationError] = []
+        for way in sorted(LIMIT_WAYS, key=lambda way: way.name != first_try):
+            if (way.is_for_transaction and not transaction) or (
+                way.is_for_station and not alone
             ):
-                continue
-            whole = purpose is enums.ChargingProfilePurposeType.charge_point_max_profile
-            if whole and not alone:
                 continue
             profile = self._profile(way, connector, limit_a, in_watts, transaction)
             try:
                 await self._demand(
                     call.SetChargingProfile(
-                        connector_id=0 if whole else connector,
+                        connector_id=0 if way.is_for_station else connector,
                         cs_charging_profiles=profile,
                     )
                 )
-            except NotAccepted as err:
-                error = err
+            except Disconnected:
+                raise
             except StationError as err:
-                error = error or err
+                errors.append(err)
             else:
                 return way.name
-        raise error or NotAccepted("SetChargingProfile", "not possible now")
+        raise errors[0]
 
     def _profile(
         self,
@@ -275,10 +296,9 @@ class Commands:
     ) -> datatypes.ChargingProfile:
         """Make the profile that holds a standing limit."""
         absolute = way.kind is enums.ChargingProfileKindType.absolute
-        is_tx = way.purpose is enums.ChargingProfilePurposeType.tx_profile
         return datatypes.ChargingProfile(
             charging_profile_id=LIMIT_PROFILE_ID + connector,
-            transaction_id=transaction if is_tx else None,
+            transaction_id=transaction if way.is_for_transaction else None,
             stack_level=0,
             charging_profile_purpose=way.purpose,
             charging_profile_kind=way.kind,
@@ -326,5 +346,5 @@ def _schedule(
     return datatypes.ChargingSchedule(
         charging_rate_unit=unit,
         charging_schedule_period=[period],
-        start_schedule=timestamp(start.astimezone(UTC)) if start else None,
+        start_schedule=timestamp(start) if start else None,
     )

@@ -6,7 +6,7 @@ answer would make the station discard them (OCPP 1.6 §3.7.1).
 """
 
 from collections.abc import Callable
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, Final, assert_never
 
 from ...charging.decisions import (
@@ -22,6 +22,7 @@ from ...charging.events import (
     Heartbeat,
     MeterValuesReported,
     Progress,
+    SecurityEvent,
     StationEvent,
     StatusReported,
     TokenPresented,
@@ -55,15 +56,15 @@ _ID_TAG_STATUS: Final = {
 MAX_CONNECTOR: Final = 16
 
 
-def _connector(payload: dict[str, Any], *, least: int) -> int:
+def _connector(payload: dict[str, Any]) -> int:
     """Read a connector's number, or refuse it."""
     number = values.integer(payload.get("connectorId"))
     if number is None:
         raise Refusal(ErrorCode.PROTOCOL_ERROR, "connectorId is missing or no number")
-    if not least <= number <= MAX_CONNECTOR:
+    if not 0 <= number <= MAX_CONNECTOR:
         raise Refusal(
             ErrorCode.PROPERTY_CONSTRAINT_VIOLATION,
-            f"connectorId is not between {least} and {MAX_CONNECTOR}",
+            f"connectorId is not between 0 and {MAX_CONNECTOR}",
         )
     return number
 
@@ -105,7 +106,7 @@ def _status(payload: dict[str, Any]) -> StatusReported:
         raise Refusal(ErrorCode.PROPERTY_CONSTRAINT_VIOLATION, "status is not known")
     error = values.filled_text(payload.get("errorCode"))
     return StatusReported(
-        connector=_connector(payload, least=0),
+        connector=_connector(payload),
         status=status,
         at=values.moment(payload.get("timestamp")),
         error="" if error.casefold() == "noerror" else error,
@@ -123,17 +124,19 @@ def _authorize(payload: dict[str, Any]) -> TokenPresented:
 
 
 def _start(payload: dict[str, Any]) -> TransactionStarted:
-    """StartTransaction (§4.8). Refused only when nothing in it can be used."""
+    """StartTransaction (§4.8). Refused only when nothing in it can be used.
+
+    Where the connector cannot be told, it is the first, as on most stations.
+    """
     connector = values.integer(payload.get("connectorId"))
+    if connector is not None and not 0 < connector <= MAX_CONNECTOR:
+        connector = None
     at = values.moment(payload.get("timestamp"))
     meter = values.number(payload.get("meterStart"))
     if connector is None and at is None and meter is None:
         raise Refusal(ErrorCode.PROTOCOL_ERROR, "nothing in it can be used")
-    if connector is None:
-        connector = 1
-    if not 0 < connector <= MAX_CONNECTOR:
-        raise Refusal(ErrorCode.PROPERTY_CONSTRAINT_VIOLATION, "no such connectorId")
-    return TransactionStarted(connector, values.text(payload.get("idTag")), at, meter)
+    token = values.text(payload.get("idTag"))
+    return TransactionStarted(connector or 1, token, at, meter)
 
 
 def _stop(payload: dict[str, Any]) -> TransactionStopped:
@@ -156,13 +159,12 @@ def _stop(payload: dict[str, Any]) -> TransactionStopped:
 def _meter_values(payload: dict[str, Any]) -> MeterValuesReported:
     """MeterValues (§4.7). Refused only when it belongs to nothing."""
     transaction = values.transaction_id(payload.get("transactionId"))
-    connector = values.integer(payload.get("connectorId"))
-    if connector is None and transaction is None:
-        raise Refusal(ErrorCode.PROTOCOL_ERROR, "connectorId is missing or no number")
-    if connector is None:
+    try:
+        connector = _connector(payload)
+    except Refusal:
+        if transaction is None:
+            raise
         connector = 0
-    if not 0 <= connector <= MAX_CONNECTOR:
-        raise Refusal(ErrorCode.PROPERTY_CONSTRAINT_VIOLATION, "no such connectorId")
     return MeterValuesReported(
         connector, transaction, meter_values.read(payload.get("meterValue"))
     )
@@ -178,12 +180,21 @@ def _data_transfer(payload: dict[str, Any]) -> VendorMessage:
 
 
 def _progress(job: str) -> Callable[[dict[str, Any]], Progress]:
-    """Make the reader of a job's status notification (§4.4, §4.5)."""
+    """Make the reader of a job's status notification (§4.4, §4.5, whitepaper §5)."""
 
     def read(payload: dict[str, Any]) -> Progress:
         return Progress(job, values.text(payload.get("status")))
 
     return read
+
+
+def _security_event(payload: dict[str, Any]) -> SecurityEvent:
+    """SecurityEventNotification (whitepaper §5.17)."""
+    return SecurityEvent(
+        kind=values.text(payload.get("type")),
+        at=values.moment(payload.get("timestamp")),
+        info=values.text(payload.get("techInfo")),
+    )
 
 
 _READERS: Final[dict[str, Callable[[dict[str, Any]], StationEvent]]] = {
@@ -197,15 +208,15 @@ _READERS: Final[dict[str, Callable[[dict[str, Any]], StationEvent]]] = {
     "DataTransfer": _data_transfer,
     "DiagnosticsStatusNotification": _progress("diagnostics"),
     "FirmwareStatusNotification": _progress("firmware"),
+    "SignedFirmwareStatusNotification": _progress("firmware"),
+    "LogStatusNotification": _progress("log"),
+    "SecurityEventNotification": _security_event,
 }
 # Actions of OCPP 1.6 and its security whitepaper that we know and do not take from a
-# station: the whitepaper's are not built yet, the rest are ours to send.
+# station: we sign no certificates, and the rest are ours to send.
 _NOT_SUPPORTED: Final = frozenset(
     {
-        "LogStatusNotification",
-        "SecurityEventNotification",
         "SignCertificate",
-        "SignedFirmwareStatusNotification",
         "CancelReservation",
         "CertificateSigned",
         "ChangeAvailability",
@@ -235,6 +246,11 @@ _NOT_SUPPORTED: Final = frozenset(
 )
 
 
+def is_boot(action: str) -> bool:
+    """Tell the one call that a station may make before it is accepted (§4.2)."""
+    return action == "BootNotification"
+
+
 def read(action: str, payload: dict[str, Any]) -> StationEvent:
     """Make a station's call an event; raises Refusal where it cannot be used."""
     reader = _READERS.get(action)
@@ -247,12 +263,11 @@ def read(action: str, payload: dict[str, Any]) -> StationEvent:
 
 def timestamp(at: datetime) -> str:
     """Write a time in UTC, to the millisecond, ending in Z."""
-    return at.isoformat(timespec="milliseconds").removesuffix("+00:00") + "Z"
+    utc = at.astimezone(UTC).replace(tzinfo=None)
+    return utc.isoformat(timespec="milliseconds") + "Z"
 
 
-def _id_tag_info(
-    authorization: Authorization, until: datetime | None
-) -> dict[str, str]:
+def id_tag_info(authorization: Authorization, until: datetime | None) -> dict[str, str]:
     """Write an IdTagInfo (§7.27)."""
     info = {"status": _ID_TAG_STATUS[authorization]}
     if until is not None:
@@ -272,11 +287,11 @@ def answer(event: StationEvent, decision: Decision, now: datetime) -> dict[str, 
                 "interval": interval_s,
             }
         case Authorized(authorization, until):
-            return {"idTagInfo": _id_tag_info(authorization, until)}
+            return {"idTagInfo": id_tag_info(authorization, until)}
         case Started(session, authorization, until):
             return {
                 "transactionId": session,
-                "idTagInfo": _id_tag_info(authorization, until),
+                "idTagInfo": id_tag_info(authorization, until),
             }
         case VendorAnswer(known, data):
             status = "Accepted" if known else "UnknownVendorId"

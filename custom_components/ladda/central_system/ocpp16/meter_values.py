@@ -25,10 +25,10 @@ _MEASURANDS: Final = {
     "temperature": Measurand.TEMPERATURE,
     "soc": Measurand.STATE_OF_CHARGE,
 }
-_ENERGY: Final = {"": Decimal(1), "wh": Decimal(1), "kwh": Decimal(1000)}
-_POWER: Final = {"": Decimal(1), "w": Decimal(1), "kw": Decimal(1000)}
-_CURRENT: Final = {"": Decimal(1), "a": Decimal(1), "ma": Decimal("0.001")}
 _PLAIN: Final = Decimal(1)
+_ENERGY: Final = {"": _PLAIN, "wh": _PLAIN, "kwh": Decimal(1000)}
+_POWER: Final = {"": _PLAIN, "w": _PLAIN, "kw": Decimal(1000)}
+_CURRENT: Final = {"": _PLAIN, "a": _PLAIN, "ma": Decimal("0.001")}
 _UNITS: Final[dict[Measurand, dict[str, Decimal]]] = {
     Measurand.ENERGY_REGISTER: _ENERGY,
     Measurand.ENERGY_INTERVAL: _ENERGY,
@@ -70,6 +70,8 @@ _ELSEWHERE: Final = {
     Measurand.STATE_OF_CHARGE: ("ev",),
     Measurand.TEMPERATURE: ("body", "cable", "ev"),
 }
+_RAW: Final = (None, "Raw")
+_MAX_WORD: Final = 50
 
 
 class _Kind(NamedTuple):
@@ -85,7 +87,12 @@ class _Kind(NamedTuple):
 def _kind(
     measurand: str, unit: str, phase: str, context: str, location: str
 ) -> _Kind | None:
-    """Read the words around a value; None where the value is of no use to us."""
+    """Read the words around a value; None where the value is of no use to us.
+
+    Raises ValueError for words too long to be remembered.
+    """
+    if max(map(len, (measurand, unit, phase, context, location))) > _MAX_WORD:
+        raise ValueError("no word of OCPP is that long")
     what = _MEASURANDS.get(
         measurand.strip().casefold() or "energy.active.import.register"
     )
@@ -102,21 +109,6 @@ def _kind(
     return _Kind(what, factor, where, why)
 
 
-def _words(raw: dict[str, Any]) -> _Kind | None:
-    """Look up the words around a sampled value."""
-    get = raw.get
-    try:
-        return _kind(
-            get("measurand") or "",
-            get("unit") or "",
-            get("phase") or "",
-            get("context") or "",
-            get("location") or "",
-        )
-    except AttributeError, TypeError:  # a word that is no text
-        return None
-
-
 def read(raw: Any) -> tuple[MeterValue, ...]:
     """Read the `meterValue` or `transactionData` of a message."""
     return tuple(_meter_value(item) for item in values.objects(raw))
@@ -127,20 +119,35 @@ def _meter_value(raw: dict[str, Any]) -> MeterValue:
     samples: list[Sample] = []
     signed: list[str] = []
     for item in values.objects(raw.get("sampledValue")):
-        value = item.get("value")
-        if item.get("format") == "SignedData":
-            if isinstance(value, str):
+        get = item.get
+        if get("format") not in _RAW and _is_signed(item):
+            if isinstance(value := get("value"), str):
                 signed.append(value)
             continue
-        kind = _words(item)
-        if kind is None:
+        try:
+            kind = _kind(
+                get("measurand") or "",
+                get("unit") or "",
+                get("phase") or "",
+                get("context") or "",
+                get("location") or "",
+            )
+        except AttributeError, TypeError, ValueError:  # a word that is none
             continue
-        amount = values.number(value)
-        if amount is None or amount < 0:
+        amount = values.number(get("value"))
+        if kind is None or amount is None:
             continue
-        if kind.factor is not _PLAIN:
-            amount *= kind.factor
-        samples.append(Sample(kind.measurand, amount, kind.phase, kind.context))
+        measurand, factor, phase, context = kind
+        if amount < 0 and measurand is not Measurand.TEMPERATURE:
+            continue
+        if factor is not _PLAIN:
+            amount *= factor
+        samples.append(Sample(measurand, amount, phase, context))
     return MeterValue(
         values.moment(raw.get("timestamp")), tuple(samples), tuple(signed)
     )
+
+
+def _is_signed(item: dict[str, Any]) -> bool:
+    """Tell a meter's signed reading, which is never to be taken for a number (§7.34)."""
+    return values.text(item["format"]).casefold() == "signeddata"

@@ -10,8 +10,17 @@ from dataclasses import dataclass, field
 import logging
 from typing import Final
 
+from ocpp.v16.enums import ConfigurationKey
+
 from ...charging.model import Capabilities
-from ..errors import Disconnected, NotAccepted, StationError
+from ..errors import (
+    BadAnswer,
+    Disconnected,
+    NoAnswer,
+    NotAccepted,
+    Refused,
+    StationError,
+)
 from . import values
 from .commands import Commands, Setting
 
@@ -27,11 +36,12 @@ SAMPLED_MEASURANDS: Final = (
 )
 _REGISTER: Final = SAMPLED_MEASURANDS[0]
 _MEASURANDS_KEY: Final = "MeterValuesSampledData"
+_INTERVAL_KEY: Final = "MeterValueSampleInterval"
 
 # In the order in which they are written; the reasons are in the words of OCPP 1.6 §9.
 WANTED: Final[dict[str, str]] = {
     _MEASURANDS_KEY: ",".join(SAMPLED_MEASURANDS),
-    "MeterValueSampleInterval": "30",
+    _INTERVAL_KEY: "30",
     # Register readings on the quarter hours, where prices change.
     "MeterValuesAlignedData": _REGISTER,
     "ClockAlignedDataInterval": "900",
@@ -67,6 +77,11 @@ _ABOUT: Final = (
     "SendLocalListMaxLength",
 )
 _CHUNK: Final = 10
+# What OCPP 1.6 names itself, without what is secret or somebody's name.
+_SHOWN: Final = frozenset(ConfigurationKey) - {
+    ConfigurationKey.authorization_key,
+    ConfigurationKey.cpo_name,
+}
 
 
 @dataclass(slots=True)
@@ -80,7 +95,10 @@ class SettingsReport:
 
 
 async def read(commands: Commands) -> dict[str, Setting]:
-    """Read all settings; where that fails, those we care for, in ever smaller lots."""
+    """Read all settings; where that fails, those we care for, in ever smaller lots.
+
+    An answer without what every station must have (§9.1) is no answer.
+    """
     try:
         known, _ = await commands.get_configuration()
     except Disconnected:
@@ -88,9 +106,9 @@ async def read(commands: Commands) -> dict[str, Setting]:
     except StationError as err:
         _LOGGER.debug("Reading all settings at once failed: %s", err)
         known = {}
-    if known:
+    if _INTERVAL_KEY in known:
         return known
-    return await _read_in_lots(commands, [*WANTED, *_ABOUT], _CHUNK)
+    return known | await _read_in_lots(commands, [*WANTED, *_ABOUT], _CHUNK)
 
 
 async def _read_in_lots(
@@ -118,8 +136,9 @@ async def bring_in_line(
 ) -> SettingsReport:
     """Read the settings and, if `write`, change what differs from `WANTED`.
 
-    `refused_before` holds the settings (and values) that this firmware refused.
-    Raises Disconnected only.
+    `refused_before` holds the settings (and values) that this firmware refused; a
+    setting that makes the station fall off the line counts as refused, lest it does
+    so each time it comes back. Raises Disconnected only, and only while reading.
     """
     report = SettingsReport(known=await read(commands), refused=dict(refused_before))
     if not write:
@@ -130,24 +149,28 @@ async def bring_in_line(
             continue
         if report.refused.get(key) == value:
             continue
-        await _write(commands, key, value, report)
+        try:
+            await _write(commands, key, value, report)
+        except Disconnected:
+            report.refused[key] = value
+            break
     return report
 
 
 async def _write(
     commands: Commands, key: str, value: str, report: SettingsReport
 ) -> None:
-    """Change one setting; a list of measurands is shortened until it is taken."""
+    """Change one setting, to the next best value where the best is refused.
+
+    Where there is no answer, nothing is known, and it is tried again another time.
+    """
     for attempt in _attempts(key, value):
         try:
             status = await commands.set_configuration(key, attempt)
-        except Disconnected:
-            raise
-        except NotAccepted:
+        except NotAccepted, Refused:
             continue
-        except StationError as err:
-            _LOGGER.debug("Setting %s failed: %s", key, err)
-            break
+        except NoAnswer, BadAnswer:
+            return
         report.changed[key] = attempt
         report.reboot_required |= status == "RebootRequired"
         if attempt != value:
@@ -159,7 +182,9 @@ async def _write(
 def _attempts(key: str, value: str) -> Iterable[str]:
     """List the values to try: measurands are all or nothing (§3.16.4)."""
     yield value
-    if key == _MEASURANDS_KEY:
+    if key == _INTERVAL_KEY:
+        yield "60"  # s, the least that some stations take
+    elif key == _MEASURANDS_KEY:
         parts = value.split(",")
         for length in range(len(parts) - 1, 0, -1):
             yield ",".join(parts[:length])
@@ -181,7 +206,8 @@ def capabilities(known: Mapping[str, str]) -> Capabilities:
     """Read from the settings what the station can do."""
 
     def whole(key: str) -> int | None:
-        return values.integer(known.get(key))
+        number = values.integer(known.get(key))
+        return number if number is not None and number >= 0 else None
 
     def listed(key: str) -> frozenset[str]:
         return frozenset(_tokens(known.get(key, "")))
@@ -196,3 +222,8 @@ def capabilities(known: Mapping[str, str]) -> Capabilities:
         local_list_length=whole("LocalAuthListMaxLength"),
         local_list_chunk=whole("SendLocalListMaxLength"),
     )
+
+
+def standard_settings(known: Mapping[str, str]) -> dict[str, str]:
+    """Return the settings that may be shown to strangers: OCPP's own, no secrets."""
+    return {key: value for key, value in known.items() if key in _SHOWN}

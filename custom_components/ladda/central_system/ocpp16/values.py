@@ -9,7 +9,9 @@ from decimal import Decimal, InvalidOperation
 from typing import Any, Final
 
 MAX_TEXT: Final = 255
-LARGEST: Final = Decimal(10) ** 12  # beyond any meter: a broken value
+MAX_NUMBER_TEXT: Final = 40
+DIGITS: Final = 12  # before the point: more are beyond any meter, a broken value
+PLACES: Final = 30  # after it: more are no measurement but a way to fill memory
 INT32: Final = 2**31 - 1
 
 
@@ -36,11 +38,14 @@ def number(value: Any) -> Decimal | None:
         source = str(value)
     else:
         return None
+    if len(source) > MAX_NUMBER_TEXT:
+        return None
     try:
         read = Decimal(source)  # takes blanks at the ends itself
     except InvalidOperation:
         return None
-    return read if read.is_finite() and abs(read) <= LARGEST else None
+    plausible = read.is_finite() and -PLACES <= read.adjusted() < DIGITS
+    return read if plausible else None
 
 
 def integer(value: Any) -> int | None:
