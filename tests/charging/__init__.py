@@ -1,0 +1,1 @@
+"""Charging: stations, sessions and energy, without a wire and without a ledger."""
