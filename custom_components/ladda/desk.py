@@ -40,9 +40,11 @@ from .charging.decisions import Authorized, Decision, Noted, Registered, VendorA
 from .charging.energy import EnergyCurve
 from .charging.events import (
     Booted,
+    CertificateRequested,
     Heartbeat,
     MeterValuesReported,
     Progress,
+    SecurityEvent,
     StationEvent,
     StatusReported,
     TokenPresented,
@@ -53,6 +55,7 @@ from .charging.events import (
 from .charging.journal import Entry, Kind
 from .charging.model import Authorization, Capabilities, Registration, StationInfo
 from .charging.open_session import CLOSINGS, OpenSession, readings_of, until_closed
+from .charging.reservation import Ending, Reservation
 from .charging.session import Closing, Session
 from .charging.station import RESTORED, Admittance, Plan, RemoteStart, Station
 from .ledger import Ledger, LedgerError, SessionQuery
@@ -146,6 +149,12 @@ class Listener(Protocol):
 
     def stranger_seen(self, stranger: Stranger) -> None:
         """A station asks to be adopted."""
+
+    def progressed(self, identity: str, progress: Progress) -> None:
+        """A station tells how far a long job has come."""
+
+    def security_noticed(self, identity: str, event: SecurityEvent) -> None:
+        """A station noticed something about its own security."""
 
 
 class ChargingDesk:
@@ -328,8 +337,20 @@ class ChargingDesk:
             match event:
                 case MeterValuesReported():
                     await self._on_meter_values(station, event, now)
-                case Heartbeat() | Progress():
+                case Heartbeat():
                     pass
+                case Progress():
+                    await self._carry_out(station, station.plan_progress(event, now))
+                    self._listener.progressed(identity, event)
+                case SecurityEvent():
+                    plan = station.plan_security_event(event, now)
+                    await self._carry_out(station, plan)
+                    if plan.entries:
+                        self._listener.security_noticed(identity, event)
+                case CertificateRequested():
+                    plan = station.plan_certificate_request(event, now)
+                    await self._carry_out(station, plan)
+                    return plan.decision
                 case StatusReported():
                     await self._carry_out(station, station.plan_status(event, now))
                     self._listener.connector_changed(identity, event.connector)
@@ -474,10 +495,11 @@ class ChargingDesk:
             next(self._ids),
             lambda at, asked: self._admit(station, event.token, at, asked, in_use),
         )
-        plan = self._priced(plan)
+        plan = await self._priced(plan)
         await self._carry_out(station, plan)
         *ended, session = plan.sessions
         self._tell_ended(ended)
+        await self._have_prices_for(session)
         self._count(station.open[session.id])
         self._listener.session_started(session)
         self._listener.connector_changed(station.identity, session.connector)
@@ -510,7 +532,7 @@ class ChargingDesk:
             )
             await self._carry_out(station, station.plan_orphan_stop(event, now))
             return
-        plan = self._priced(station.plan_stop(event, opened, now))
+        plan = await self._priced(station.plan_stop(event, opened, now))
         await self._carry_out(station, plan)
         self._tell_ended(plan.sessions)
 
@@ -576,10 +598,12 @@ class ChargingDesk:
         """Return what an open session has cost so far."""
         return self._ratings.get(session)
 
-    def _priced(self, plan: Plan) -> Plan:
+    async def _priced(self, plan: Plan) -> Plan:
         """Price the sessions that a plan closes."""
         if not plan.curves:
             return plan
+        for session in plan.sessions:
+            await self._have_prices_for(session)
         return replace(
             plan,
             sessions=tuple(
@@ -587,6 +611,14 @@ class ChargingDesk:
                 for session in plan.sessions
             ),
         )
+
+    async def _have_prices_for(self, session: Session) -> None:
+        """Have the prices at hand since a session's start, however long ago it was."""
+        if session.tariff is None:
+            return
+        entity = Tariff.from_data(session.tariff).entity
+        if await self.prices.reach_back(entity, session.started_at):
+            self.count_again()
 
     def _priced_session(self, session: Session, curve: EnergyCurve | None) -> Session:
         """Price a closed session by the prices at hand."""
@@ -716,11 +748,7 @@ class ChargingDesk:
         link = self.link(identity)
         station = self._station(identity)
         now = self._clock()
-        user = user or self.house.stations[identity].default_user
-        payer = self.house.directory.user(user) if user is not None else None
-        if payer and payer.standing(now) is not Authorization.ACCEPTED:
-            raise MayNotCharge(payer.name)
-        token = token or self.house.directory.remote_token(user)
+        user, token = self._payer(identity, user, token, now)
         entry = station.entry(
             Kind.REMOTE_START,
             now,
@@ -733,6 +761,75 @@ class ChargingDesk:
         await link.commands.start(
             connector, token, limit_a, in_watts=self._takes_watts(identity)
         )
+
+    def _payer(
+        self, identity: str, user: str | None, token: str | None, now: datetime
+    ) -> tuple[str | None, str]:
+        """Return who pays, else the station's default user, and the tag to charge with.
+
+        Raises MayNotCharge for a user who may not.
+        """
+        user = user or self.house.stations[identity].default_user
+        payer = self.house.directory.user(user) if user is not None else None
+        if payer and payer.standing(now) is not Authorization.ACCEPTED:
+            raise MayNotCharge(payer.name)
+        return user, token or self.house.directory.remote_token(user)
+
+    async def reserve(
+        self,
+        identity: str,
+        connector: int,
+        user: str | None,
+        token: str | None,
+        until: datetime,
+    ) -> Reservation:
+        """Keep a connector free for a user (None: the station's default).
+
+        Raises MayNotCharge for a user who may not charge.
+        """
+        link = self.link(identity)
+        station = self._station(identity)
+        user, token = self._payer(identity, user, token, self._clock())
+        reservation = Reservation(station.next_reservation(), token, user, until)
+        await link.commands.reserve(connector, reservation.id, token, until)
+        async with self._lock(identity):
+            plan = station.plan_reservation(connector, reservation, self._clock())
+            await self._carry_out_ours(station, plan)
+        self._listener.connector_changed(identity, connector)
+        return reservation
+
+    async def cancel_reservation(self, identity: str, connector: int) -> bool:
+        """Give up a connector's reservation; False: there is none."""
+        station = self._station(identity)
+        reservation = station.connector(connector).reservation
+        if reservation is None:
+            return False
+        await self.link(identity).commands.cancel_reservation(reservation.id)
+        await self._end_reservation(station, connector, Ending.CANCELLED)
+        return True
+
+    async def end_expired_reservations(self) -> None:
+        """End the reservations whose time is over, as the stations do themselves."""
+        now = self._clock()
+        for station in self.stations.values():
+            for connector in station.expired_reservations(now):
+                await self._end_reservation(station, connector, Ending.EXPIRED)
+
+    async def _end_reservation(
+        self, station: Station, connector: int, ending: Ending
+    ) -> None:
+        """Note that a reservation is over."""
+        async with self._lock(station.identity):
+            now = self._clock()
+            plan = station.plan_reservation_end(connector, ending, now)
+            await self._carry_out_ours(station, plan)
+        self._listener.connector_changed(station.identity, connector)
+
+    async def _carry_out_ours(self, station: Station, plan: Plan) -> None:
+        """Keep a plan that no report led to, then make it so. Raises LedgerError."""
+        if plan.entries:
+            await self.ledger.commit(entries=plan.entries)
+        station.apply(plan)
 
     async def stop_charging(self, identity: str, connector: int) -> bool:
         """Ask a station to end a connector's session; False: there is none."""
@@ -783,7 +880,7 @@ class ChargingDesk:
                 continue
             async with self._lock(identity):
                 for session in station.forgotten(now):
-                    plan = self._priced(station.plan_close(session, now))
+                    plan = await self._priced(station.plan_close(session, now))
                     await self._carry_out(station, plan)
                     self._tell_ended(plan.sessions)
 

@@ -1,6 +1,6 @@
 """What price helpers showed, kept in the ledger and at hand for rating."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from datetime import datetime
 from typing import Final, NamedTuple
 
@@ -36,6 +36,7 @@ class PriceBook:
         """Keep the prices in a ledger."""
         self._ledger = ledger
         self._timelines: dict[str, PriceTimeline] = {}
+        self._since: dict[str, datetime] = {}
         self._watched: set[str] = set()
         self._showing: dict[str, _Showing] = {}
 
@@ -51,8 +52,23 @@ class PriceBook:
 
     def forget_before(self, at: datetime) -> None:
         """Drop what is not needed at hand; the ledger keeps it."""
-        for timeline in self._timelines.values():
+        for entity, timeline in self._timelines.items():
             timeline.forget_before(at)
+            if entity in self._since:
+                self._since[entity] = max(self._since[entity], at)
+
+    async def reach_back(self, entity: str | None, since: datetime) -> bool:
+        """Have a helper's timeline at hand from a moment on.
+
+        Returns whether it had to be read: who holds the old one takes the new one.
+        """
+        if entity is None or (
+            (known := self._since.get(entity)) is not None and known <= since
+        ):
+            return False
+        self._timelines[entity] = await self.load(entity, since)
+        self._since[entity] = since
+        return True
 
     async def load(self, entity: str, since: datetime | None) -> PriceTimeline:
         """Read a helper's timeline from the ledger, as far back as wanted."""
@@ -67,6 +83,7 @@ class PriceBook:
         was last seen watching anything.
         """
         self._watched.add(entity)
+        self._since[entity] = since
         rows = await self._ledger.prices(entity, since)
         timeline = self._timelines[entity] = _timeline(rows)
         seen = [row for row in rows if row.until is None]
@@ -111,17 +128,20 @@ class PriceBook:
     async def fill(
         self, entity: str, fills: Iterable[Fill], recorded_at: datetime
     ) -> None:
-        """Keep what became known of a helper's past; only unknown stretches take it."""
-        timeline = self._timelines.setdefault(entity, PriceTimeline())
+        """Keep what became known of a helper's past.
+
+        Only stretches of which nothing is known take it: what a session was billed
+        by never changes afterwards.
+        """
+        known = await self.load(entity, None)
         rows = []
-        for fill in fills:
-            timeline.fill(fill)
-            told = fill.observation
+        for piece in (new for fill in fills for new in _unknown(known, fill)):
+            told = piece.observation
             rows.append(
                 PriceEntry(
                     entity=entity,
-                    at=fill.start,
-                    until=fill.end,
+                    at=piece.start,
+                    until=piece.end,
                     state=told.state,
                     unit=told.unit,
                     origin=told.origin,
@@ -130,6 +150,9 @@ class PriceBook:
             )
         if rows:
             await self._ledger.commit(prices=rows)
+        timeline = self._timelines.setdefault(entity, PriceTimeline())
+        for row in rows:
+            timeline.fill(_fill(row))
 
     async def _keep(self, entity: str, observation: Observation, now: datetime) -> None:
         """Write an observation down."""
@@ -153,13 +176,30 @@ def _holds(entity: str, since: datetime, until: datetime) -> bool:
     return same_slot or entity.startswith(_HOLDING)
 
 
+def _unknown(known: PriceTimeline, fill: Fill) -> Iterator[Fill]:
+    """Return the parts of a fill that tell something new."""
+    pieces = known.observations_between(fill.start, fill.end)
+    ends = [piece.at for piece in pieces[1:]] + [fill.end]
+    for piece, end in zip(pieces, ends, strict=True):
+        start = max(piece.at, fill.start)
+        if piece.state is None and start < end:
+            yield Fill(start, end, fill.observation)
+
+
+def _fill(row: PriceEntry) -> Fill:
+    """Make a fill of its row."""
+    assert row.until is not None
+    return Fill(
+        row.at, row.until, Observation(row.at, row.state, row.unit, Origin(row.origin))
+    )
+
+
 def _timeline(rows: Iterable[PriceEntry]) -> PriceTimeline:
     """Make a timeline of what the ledger holds."""
     timeline = PriceTimeline()
     for row in rows:
-        told = Observation(row.at, row.state, row.unit, Origin(row.origin))
         if row.until is None:
-            timeline.add(told)
+            timeline.add(Observation(row.at, row.state, row.unit, Origin(row.origin)))
         else:
-            timeline.fill(Fill(row.at, row.until, told))
+            timeline.fill(_fill(row))
     return timeline

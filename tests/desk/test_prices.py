@@ -212,3 +212,49 @@ async def test_what_a_sensor_showed_while_nobody_watched_is_not_guessed(
         assert [part.state for part in rating.slices] == ["1.00", None, "2.00"]
         assert [round(part.wh, -1) for part in rating.slices] == [1000, 2000, 1000]
         assert session.provisional
+
+
+async def test_a_session_told_hours_later_costs_what_the_price_was_then(
+    tmp_path: Path,
+) -> None:
+    async with at_the_desk(tmp_path / "ladda.db", house("garage")) as counter:
+        clock = counter.clock
+        await show(counter, "1.00")
+        clock.travel(minutes=30)
+        begun = clock()
+        clock.travel(minutes=30)
+        await show(counter, "3.00")
+        clock.travel(minutes=30)
+        ended = clock()
+        await show(counter, "9.00")
+        clock.travel(hours=5)
+        await counter.desk.close_forgotten()  # what is not needed is forgotten
+        station = await counter.station("garage")
+        answer = await station.send("StartTransaction", start("04BB22", begun, 0))
+        told = stop(answer["transactionId"], ended, 6000)
+        await station.send("StopTransaction", told)
+        [session] = await counter.sessions()
+        assert not session.provisional
+        assert session.cost == Decimal("12.00")
+
+
+async def test_what_was_billed_does_not_change_with_what_is_said_later(
+    tmp_path: Path,
+) -> None:
+    async with at_the_desk(tmp_path / "ladda.db", house("garage")) as counter:
+        clock = counter.clock
+        await show(counter, None)
+        station = await counter.station("garage")
+        begun = clock()
+        answer = await station.send("StartTransaction", start("04BB22", begun, 0))
+        clock.travel(hours=1)
+        told = stop(answer["transactionId"], clock(), 5000)
+        await station.send("StopTransaction", told)
+        for price in ("2.00", "4.00"):
+            await counter.desk.set_price(
+                "sensor.spot", begun - timedelta(1), clock(), price, "SEK/kWh"
+            )
+        [session] = await counter.sessions()
+        rating = await counter.desk.rating(session)
+        assert rating is not None
+        assert session.cost == rating.billed == Decimal("10.00")
