@@ -9,13 +9,7 @@ from typing import Any
 import orjson
 
 from custom_components.ladda.charging.decisions import Started
-from custom_components.ladda.charging.energy import (
-    EnergyCurve,
-    EnergyFold,
-    EnergyPoint,
-    Method,
-    Reading,
-)
+from custom_components.ladda.charging.energy import EnergyCurve, EnergyFold, EnergyPoint
 from custom_components.ladda.charging.events import (
     MeterValuesReported,
     StatusReported,
@@ -38,6 +32,7 @@ from custom_components.ladda.charging.open_session import (
     readings_of,
     until_closed,
 )
+from custom_components.ladda.charging.reading import Method, Reading
 from custom_components.ladda.charging.session import Session
 from custom_components.ladda.charging.station import (
     RESTORED,

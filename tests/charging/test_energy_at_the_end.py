@@ -8,13 +8,12 @@ from itertools import pairwise
 from hypothesis import assume, given, strategies as st
 import pytest
 
-from custom_components.ladda.charging.energy import EnergyCurve, Method, Reading
+from custom_components.ladda.charging.energy import EnergyCurve
 from custom_components.ladda.charging.model import Context
+from custom_components.ladda.charging.reading import Method, Reading
 from custom_components.ladda.charging.session import Flag
 
 from .garage import NOON, at, course, draws, number, session_of, shows, took
-
-PHASES, ONE_PHASE = Method.PHASE_REGISTERS, Method.ONE_PHASE_REGISTER
 
 
 def ended(

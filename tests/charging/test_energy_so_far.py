@@ -5,8 +5,8 @@ from decimal import Decimal
 
 from hypothesis import given, strategies as st
 
-from custom_components.ladda.charging.energy import Method, Reading
 from custom_components.ladda.charging.model import Context
+from custom_components.ladda.charging.reading import Method, Reading
 
 from .garage import NOON, at, course, draws, number, session_of, shows, took
 

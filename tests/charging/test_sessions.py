@@ -6,7 +6,6 @@ from decimal import Decimal
 
 import pytest
 
-from custom_components.ladda.charging.energy import Method
 from custom_components.ladda.charging.journal import Kind
 from custom_components.ladda.charging.model import (
     Authorization,
@@ -14,6 +13,7 @@ from custom_components.ladda.charging.model import (
     Context,
     Measurand,
 )
+from custom_components.ladda.charging.reading import Method
 from custom_components.ladda.charging.session import Closing, Flag
 from custom_components.ladda.charging.station import REMOTE_START_WINDOW
 

@@ -44,4 +44,9 @@ class Noted:
     """The answer to everything that only wants to be received."""
 
 
-type Decision = Registered | Authorized | Started | VendorAnswer | Noted
+@dataclass(frozen=True, slots=True)
+class Declined:
+    """The answer to what we do not do."""
+
+
+type Decision = Registered | Authorized | Started | VendorAnswer | Noted | Declined

@@ -1,89 +1,27 @@
-"""Energy from meter values: how much a session took, and when.
+"""Energy from readings: how much a session took, and when.
 
-A station may send a register in total or by phase, energy by interval, only
-power, or only volts and amps. The best of these is used for a whole session
-(the ladder); where the session's own registers at start and end are known,
-what they say is what counts, and the rest only spreads it over time.
+The best source that a station has is used for a whole session; where the
+session's own registers at start and end are known, what they say is what
+counts, and the rest only spreads it over time.
 """
 
+from bisect import bisect_right, insort
+from collections import deque
 from collections.abc import Iterable
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
-from enum import StrEnum
-from typing import Any, Final, NamedTuple
+from operator import attrgetter
+from typing import Final, NamedTuple
 
-from .model import Context, Measurand, MeterValue, Phase
+from .model import Context
+from .reading import Method, Reading
+from .register import MOST_AT_ONCE_WH, SLACK_WH, Count, RegisterReader, hours, most_wh
+from .session import Flag
 
-# No charging station delivers more: what exceeds it is a broken reading. W.
-MOST_POWER_W: Final = Decimal(400_000)
-# What a register may jump by at any time: its resolution and late readings. Wh.
-SLACK_WH: Final = Decimal(100)
-NOMINAL_VOLTAGE: Final = Decimal(230)
-_HOUR: Final = Decimal(3600)
+# The longest interval at which stations usually send; until theirs is known.
+USUAL_INTERVAL: Final = timedelta(minutes=15)
 _MILLI: Final = Decimal("0.001")
 _ZERO: Final = Decimal(0)
-_PHASES: Final = (Phase.L1, Phase.L2, Phase.L3)
-
-
-class Method(StrEnum):
-    """Where a session's energy is read from, best first."""
-
-    REGISTER = "register"
-    PHASE_REGISTERS = "phase_registers"
-    ONE_PHASE_REGISTER = "one_phase_register"
-    INTERVALS = "intervals"
-    POWER = "power"
-    CURRENT = "current"  # volts × amps
-    START_AND_STOP = "start_and_stop"
-
-
-_RANK: Final = {method: rank for rank, method in enumerate(Method)}
-
-
-class Reading(NamedTuple):
-    """What the samples of one moment say about energy.
-
-    `register_wh` is by `method` where that is one of the registers, `interval_wh`
-    was imported since the reading before, `power_w` is imported now.
-    """
-
-    at: datetime
-    context: Context
-    method: Method
-    register_wh: Decimal | None = None
-    interval_wh: Decimal | None = None
-    power_w: Decimal | None = None
-    signed: tuple[str, ...] = ()
-
-    def as_data(self) -> dict[str, Any]:
-        """Write it for the journal; `from_data` reads it back."""
-        data: dict[str, Any] = {"context": self.context, "method": self.method}
-        if self.register_wh is not None:
-            data["register_wh"] = str(self.register_wh)
-        if self.interval_wh is not None:
-            data["interval_wh"] = str(self.interval_wh)
-        if self.power_w is not None:
-            data["power_w"] = str(self.power_w)
-        if self.signed:
-            data["signed"] = self.signed
-        return data
-
-    @classmethod
-    def from_data(cls, at: datetime, data: dict[str, Any]) -> Reading:
-        """Read what `as_data` wrote."""
-
-        def amount(key: str) -> Decimal | None:
-            return Decimal(data[key]) if key in data else None
-
-        return cls(
-            at,
-            Context(data["context"]),
-            Method(data["method"]),
-            amount("register_wh"),
-            amount("interval_wh"),
-            amount("power_w"),
-            tuple(data.get("signed", ())),
-        )
 
 
 class EnergyPoint(NamedTuple):
@@ -93,135 +31,27 @@ class EnergyPoint(NamedTuple):
     wh: Decimal
 
 
-type _ByPhase = dict[Phase, Decimal]
+class PowerIntegral:
+    """Energy as power over time: power holds until the next reading.
 
-
-def reading_of(value: MeterValue, at: datetime) -> Reading | None:
-    """Read what a meter value says about energy; None where it says nothing.
-
-    Where a station sends the same measurand with several contexts at one moment,
-    the one for the transaction's begin never counts.
-    """
-    found: dict[Measurand, _ByPhase] = {}
-    context = Context.BEGIN
-    for sample in value.samples:
-        if sample.context is Context.BEGIN:
-            if context is not Context.BEGIN:
-                continue
-        elif context is Context.BEGIN:
-            context = sample.context
-            found = {}
-        found.setdefault(sample.measurand, {})[sample.phase] = sample.value
-    if not value.samples:
-        context = Context.OTHER
-    power = _total(found.get(Measurand.POWER))
-    register = found.get(Measurand.ENERGY_REGISTER)
-    if register:
-        method, wh = _register(register)
-        return Reading(at, context, method, wh, None, power, value.signed)
-    interval = _total(found.get(Measurand.ENERGY_INTERVAL))
-    if interval is not None:
-        return Reading(
-            at, context, Method.INTERVALS, None, interval, power, value.signed
-        )
-    if power is not None:
-        return Reading(at, context, Method.POWER, None, None, power, value.signed)
-    estimate = estimated_power(
-        found.get(Measurand.CURRENT), found.get(Measurand.VOLTAGE)
-    )
-    if estimate is not None:
-        return Reading(at, context, Method.CURRENT, None, None, estimate, value.signed)
-    if value.signed:
-        return Reading(at, context, Method.START_AND_STOP, signed=value.signed)
-    return None
-
-
-def _register(by_phase: _ByPhase) -> tuple[Method, Decimal]:
-    """Read the best register: the total, the sum of phases, or the only one."""
-    if (total := by_phase.get(Phase.TOTAL)) is not None:
-        return Method.REGISTER, total
-    lines = [by_phase[phase] for phase in _PHASES if phase in by_phase]
-    if len(lines) > 1:
-        return Method.PHASE_REGISTERS, sum(lines, _ZERO)
-    return Method.ONE_PHASE_REGISTER, next(iter(lines or by_phase.values()))
-
-
-def _total(by_phase: _ByPhase | None) -> Decimal | None:
-    """Read the total of something that adds up over the phases."""
-    if not by_phase:
-        return None
-    if (total := by_phase.get(Phase.TOTAL)) is not None:
-        return total
-    lines = [by_phase[phase] for phase in _PHASES if phase in by_phase]
-    return sum(lines, _ZERO) if lines else next(iter(by_phase.values()))
-
-
-def estimated_power(
-    current: _ByPhase | None, voltage: _ByPhase | None
-) -> Decimal | None:
-    """Estimate power in W from amps and volts by phase; volts default to 230."""
-    if not current:
-        return None
-    volts = voltage or {}
-    any_volts = next(iter(volts.values()), NOMINAL_VOLTAGE)
-    lines = [phase for phase in _PHASES if phase in current] or list(current)[:1]
-    return sum(
-        (current[phase] * (volts.get(phase) or any_volts) for phase in lines), _ZERO
-    )
-
-
-def most_wh(seconds: float) -> Decimal:
-    """Return the most that can be delivered in a time, in Wh."""
-    return SLACK_WH + MOST_POWER_W * Decimal(max(seconds, 0)) / _HOUR
-
-
-class RegisterReader:
-    """Reads the progress of a register that may be reset, replaced or broken.
-
-    A reading that cannot follow the last one is put aside; if the next one follows
-    it, the register has a new scale and goes on from there.
+    It does not hold over a gap, for longer than twice the interval at which
+    readings came before: nobody knows what happened then.
     """
 
-    def __init__(self, at: datetime, wh: Decimal | None) -> None:
-        """Start at a reading; None where the first one is yet to come."""
+    def __init__(self, at: datetime) -> None:
+        """Begin at a time; until the first reading, its power counts."""
         self._at = at
-        self._wh = wh
-        self._aside: tuple[datetime, Decimal] | None = None
-        self.rescaled = False
+        self._power_w: Decimal | None = None
+        self._intervals = deque([USUAL_INTERVAL], maxlen=4)
 
-    def advance(self, at: datetime, wh: Decimal) -> list[EnergyPoint]:
-        """Take a reading; return by how much the energy grew and when (Wh)."""
-        last = self._wh
-        if last is None or self._follows(self._at, last, at, wh):
-            grown = max(wh - last, _ZERO) if last is not None else _ZERO
-            self._accept(at, wh if last is None else max(wh, last))
-            return [EnergyPoint(at, grown)]
-        aside = self._aside
-        if aside is None or not self._follows(*aside, at, wh):
-            self._aside = (at, wh)
-            return []
-        # Counted from zero since the last good reading, where that can be.
-        before = aside[1] if aside[1] <= self._most(self._at, aside[0]) else _ZERO
-        self.rescaled = True
-        self._accept(at, wh)
-        return [
-            EnergyPoint(aside[0], before),
-            EnergyPoint(at, max(wh - aside[1], _ZERO)),
-        ]
-
-    def _accept(self, at: datetime, wh: Decimal) -> None:
-        """Go on from a reading."""
-        self._at, self._wh, self._aside = at, wh, None
-
-    def _most(self, since: datetime, until: datetime) -> Decimal:
-        """Return the most that the register can have grown."""
-        return most_wh((until - since).total_seconds())
-
-    def _follows(
-        self, since: datetime, last: Decimal, until: datetime, wh: Decimal
-    ) -> bool:
-        """Tell whether a reading can come after another; rounding may cost a Wh."""
-        return -1 <= wh - last <= self._most(since, until)
+    def add(self, at: datetime, power_w: Decimal) -> Decimal:
+        """Take a reading; return what was delivered since the one before, in Wh."""
+        held = min(at - self._at, 2 * max(self._intervals))
+        if held:
+            self._intervals.append(held)
+        before = power_w if self._power_w is None else self._power_w
+        self._at, self._power_w = at, power_w
+        return (before * hours(held)).quantize(_MILLI)
 
 
 class EnergyCurve(NamedTuple):
@@ -231,6 +61,7 @@ class EnergyCurve(NamedTuple):
     energy_wh: Decimal
     method: Method
     flags: tuple[str, ...]
+    meter_wh: Decimal | None  # the meter at the end, where it can be believed
 
 
 class EnergyFold:
@@ -240,21 +71,24 @@ class EnergyFold:
     in the order of their own times, and fits them to the session's registers.
     """
 
-    def __init__(self, started_at: datetime, meter_start_wh: Decimal) -> None:
-        """Start a session at a time and a register, in Wh."""
+    def __init__(self, started_at: datetime, meter_start_wh: Decimal | None) -> None:
+        """Start a session at a time and a register in Wh, None where it is not known."""
         self._started_at = started_at
         self._meter_start_wh = meter_start_wh
         self.readings: list[Reading] = []
-        self._begin()
-
-    def _begin(self) -> None:
-        """Go back to the start."""
-        self.points = [EnergyPoint(self._started_at, _ZERO)]
+        self.points = [EnergyPoint(started_at, _ZERO)]
         self.method: Method | None = None
-        self._register = RegisterReader(self._started_at, self._meter_start_wh)
-        self._last: Reading | None = None
-        self._interval_context: Context | None = None
-        self._in_order = True
+        self._reader = self._first_reader()
+        self._power = PowerIntegral(started_at)
+        self._clock_intervals: bool | None = None
+        self._last_interval_at = started_at
+        self._meter_end_wh: Decimal | None = None
+
+    def _first_reader(self) -> RegisterReader | None:
+        """Return a reader that stands at the session's start."""
+        if self._meter_start_wh is None:
+            return None
+        return RegisterReader(Count(self._started_at, self._meter_start_wh, _ZERO))
 
     @property
     def delivered_wh(self) -> Decimal:
@@ -262,97 +96,194 @@ class EnergyFold:
         return self.points[-1].wh
 
     def add(self, reading: Reading) -> list[EnergyPoint]:
-        """Take a reading; return the points that it added."""
-        self.readings.append(reading)
-        return self._follow(reading)
+        """Take a reading; return the points that it added.
 
-    def _follow(self, reading: Reading) -> list[EnergyPoint]:
-        """Advance by a reading, unless it is older than what is known."""
+        One that is older than what is known counts only when the session is closed.
+        """
+        self.readings.append(reading)
         last = self.points[-1]
         if reading.at < last.at:
-            self._in_order = False
             return []
-        if self.method is None or _RANK[reading.method] < _RANK[self.method]:
-            self._take_up(reading)
-        grown = self._growth(reading)
-        self._last = reading
-        added = []
-        wh = last.wh
-        for at, more in grown:
-            wh += more
-            added.append(EnergyPoint(max(at, last.at), wh))
+        if reading.context is Context.END and reading.method is Method.REGISTER:
+            self._meter_end_wh = reading.register_wh
+        self._choose_method(reading)
+        added = [
+            EnergyPoint(max(at, last.at), max(wh, last.wh))
+            for at, wh in self._counted(reading)
+        ]
         self.points.extend(added)
         return added
 
-    def _take_up(self, reading: Reading) -> None:
-        """Use a better method from now on, without going back."""
-        if self.method is not None and reading.register_wh is not None:
-            self._register = RegisterReader(
-                self._started_at, self._meter_start_wh + self.delivered_wh
-            )
-        self.method = reading.method
+    def _choose_method(self, reading: Reading) -> None:
+        """Use a better method from now on, without going back.
 
-    def _growth(self, reading: Reading) -> list[EnergyPoint]:
-        """Return by how much a reading raises the energy, by the session's method."""
-        if reading.method is not self.method:
-            return []
-        if reading.register_wh is not None:
-            return self._register.advance(reading.at, reading.register_wh)
-        if reading.interval_wh is not None:
-            # Periodic and clock-aligned intervals overlap: only one kind counts.
-            self._interval_context = self._interval_context or reading.context
-            if reading.context is not self._interval_context:
-                return []
-            return [EnergyPoint(reading.at, reading.interval_wh)]
-        if reading.power_w is None:
-            return []
-        # The power of the reading before held until now.
-        held = self._last.power_w if self._last else None
-        since = self.points[-1].at
-        seconds = Decimal((reading.at - since).total_seconds())
-        wh = (held if held is not None else reading.power_w) * seconds / _HOUR
-        return [EnergyPoint(reading.at, wh.quantize(_MILLI))]
+        What stations send at a transaction's begin or end only shows no progress.
+        """
+        if reading.context is Context.BEGIN:
+            return
+        if self.method is None or (
+            reading.method.is_better_than(self.method)
+            and reading.context is not Context.END
+        ):
+            self.method = reading.method
+            if self._meter_start_wh is not None:
+                self._reader = self._first_reader()
 
-    def close(self, ended_at: datetime, meter_stop_wh: Decimal | None) -> EnergyCurve:
-        """Fit the session to its registers and return what it took.
+    def _counted(self, reading: Reading) -> list[tuple[datetime, Decimal]]:
+        """Return the energy since the start, by the session's method, and when."""
+        if reading.register_wh is not None and self._reader is None:
+            start = Count(reading.at, reading.register_wh, self.delivered_wh)
+            self._reader = RegisterReader(start)
+        if reading.context is Context.BEGIN:
+            return []
+        if self.method is not None and self.method.measures:
+            return self._counted_by_register(reading)
+        if self.method is Method.INTERVALS:
+            grown = self._interval(reading)
+        elif reading.power_w is not None and (
+            (self.method is Method.CURRENT) == (reading.method is Method.CURRENT)
+        ):
+            grown = self._power.add(reading.at, reading.power_w)
+        else:
+            grown = None
+        return [] if grown is None else [(reading.at, self.delivered_wh + grown)]
+
+    def _counted_by_register(self, reading: Reading) -> list[tuple[datetime, Decimal]]:
+        """Return the energy by the register."""
+        if reading.method is not self.method or reading.register_wh is None:
+            return []
+        assert self._reader is not None
+        self._reader, counts = self._reader.read(reading.at, reading.register_wh)
+        return [(count.at, count.counted) for count in counts]
+
+    def _interval(self, reading: Reading) -> Decimal | None:
+        """Return the energy of an interval, if it is one that counts.
+
+        Periodic and clock-aligned intervals overlap: only one kind counts. So do
+        those that somebody asked for, and those that are told twice.
+        """
+        wh = reading.interval_wh
+        if wh is None or reading.context is Context.TRIGGER:
+            return None
+        of_clock = reading.context is Context.CLOCK
+        if self._clock_intervals is None:
+            self._clock_intervals = of_clock
+        since = self._last_interval_at
+        if of_clock is not self._clock_intervals or reading.at <= since:
+            return None
+        if wh > most_wh(reading.at - since):
+            return None
+        self._last_interval_at = reading.at
+        return wh
+
+    def close(
+        self,
+        ended_at: datetime,
+        meter_stop_wh: Decimal | None,
+        more: Iterable[Reading] = (),
+    ) -> EnergyCurve:
+        """Tell what the session took if it ended so; nothing changes by that.
 
         Stop minus start counts wherever it can be; otherwise what the readings say,
-        and a flag says so.
+        and a flag says so. `more` readings came with the end.
         """
-        if not self._in_order:
-            self._begin()
-            for reading in sorted(self.readings, key=lambda reading: reading.at):
-                self._follow(reading)
-        flags = ["meter_rescaled"] if self._register.rescaled else []
-        seconds = (ended_at - self._started_at).total_seconds()
-        reported = (
-            None if meter_stop_wh is None else meter_stop_wh - self._meter_start_wh
-        )
-        if reported is not None and not 0 <= reported <= most_wh(seconds):
-            flags.append("meter_stop_implausible")
-            reported = None
-        total = self.delivered_wh if reported is None else reported
-        points = [point for point in self.points if point.at <= ended_at]
+        fold = EnergyFold(self._started_at, self._meter_start_wh)
+        for reading in _in_order((*self.readings, *more)):
+            if reading.at >= self._started_at:
+                fold.add(reading._replace(at=min(reading.at, ended_at)))
+        return fold.curve(ended_at, meter_stop_wh)
+
+    def curve(self, ended_at: datetime, meter_stop_wh: Decimal | None) -> EnergyCurve:
+        """Return the curve of a session whose readings came in order, up to its end."""
+        stop_wh = self._meter_end_wh if meter_stop_wh is None else meter_stop_wh
+        energy = None if stop_wh is None else self._by_stop(ended_at, stop_wh)
         method = self.method or Method.START_AND_STOP
+        flags = []
+        if rescaled := self._reader is not None and self._reader.rescaled:
+            flags.append(Flag.METER_RESCALED)
+        if stop_wh is not None and energy is None:
+            flags.append(Flag.METER_STOP_IMPLAUSIBLE)
+            stop_wh = None
+        elif stop_wh is None and self._reader is not None and method.measures:
+            stop_wh = self._reader.last.wh
+        total = self.delivered_wh if energy is None else energy
+        exact = method.measures and not rescaled
         return EnergyCurve(
-            tuple(_fit(points, ended_at, total, method, self._register.rescaled)),
+            tuple(_fit(self.points, ended_at, total, exact=exact)),
             total,
             method,
             tuple(flags),
+            stop_wh,
         )
+
+    def _by_stop(self, ended_at: datetime, stop_wh: Decimal) -> Decimal | None:
+        """Return the energy by the register at the end; None where that cannot be.
+
+        Its scale may have changed since the start: then it is read on the new one. That
+        takes times that can be believed, which a station without a clock has not.
+        """
+        if self._reader is None:
+            return None
+        reported = None
+        if (start_wh := self._meter_start_wh) is not None:
+            difference = stop_wh - start_wh
+            reported = difference if 0 <= difference <= MOST_AT_ONCE_WH else None
+        if reported is not None and (
+            not self._reader.rescaled or reported > most_wh(ended_at - self._started_at)
+        ):
+            return reported
+        _, counts = self._reader.read(ended_at, stop_wh)
+        if len(counts) != 1:
+            return reported
+        counted = counts[0].counted
+        same = reported is not None and abs(counted - reported) <= SLACK_WH
+        return reported if same else counted
+
+
+def _in_order(readings: Iterable[Reading]) -> list[Reading]:
+    """Put readings in the order of their times.
+
+    Late ones take their place unless their register contradicts those around it:
+    then not the register but the time of such a reading is wrong (OCPP 1.6 §9.1.5).
+    """
+    at = attrgetter("at")
+    ordered: list[Reading] = []
+    late: list[Reading] = []
+    for reading in readings:
+        in_time = not ordered or reading.at >= ordered[-1].at
+        (ordered if in_time else late).append(reading)
+    for reading in late:
+        place = bisect_right(ordered, reading.at, key=at)
+        if _fits(reading, reversed(ordered[:place]), ordered[place:]):
+            insort(ordered, reading, key=at)
+    return ordered
+
+
+def _fits(
+    reading: Reading, before: Iterable[Reading], after: Iterable[Reading]
+) -> bool:
+    """Tell whether a register lies between those next to it."""
+
+    def register(readings: Iterable[Reading], otherwise: Decimal) -> Decimal:
+        return next(
+            (
+                other.register_wh
+                for other in readings
+                if other.register_wh is not None and other.method is reading.method
+            ),
+            otherwise,
+        )
+
+    wh = reading.register_wh
+    return wh is None or register(before, wh) <= wh <= register(after, wh)
 
 
 def _fit(
-    points: Iterable[EnergyPoint],
-    ended_at: datetime,
-    total: Decimal,
-    method: Method,
-    rescaled: bool,
+    points: Iterable[EnergyPoint], ended_at: datetime, total: Decimal, *, exact: bool
 ) -> Iterable[EnergyPoint]:
     """Make a curve end at `total`: registers are cut off there, estimates stretched."""
     known = list(points)
     measured = known[-1].wh
-    exact = _RANK[method] <= _RANK[Method.ONE_PHASE_REGISTER] and not rescaled
     for at, wh in known:
         if exact or not measured:
             yield EnergyPoint(at, min(wh, total))

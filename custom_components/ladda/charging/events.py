@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
-from .model import ConnectorStatus, MeterValue, StationInfo
+from .model import ConnectorStatus, Job, MeterValue, StationInfo
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +50,7 @@ class TransactionStarted:
     token: str
     at: datetime | None
     meter_start_wh: Decimal | None
+    reservation: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,10 +85,29 @@ class VendorMessage:
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """A long job at the station goes on: firmware, diagnostics, logs."""
+    """A long job at the station goes on; `status` is in our spelling: upload_failed."""
 
-    job: str
+    job: Job
     status: str
+
+
+@dataclass(frozen=True, slots=True)
+class SecurityEvent:
+    """A station noticed something about its own security (1.6 whitepaper, A04).
+
+    `kind` is in our spelling: setting_system_time.
+    """
+
+    kind: str
+    at: datetime | None = None
+    info: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class CertificateRequested:
+    """A station asks for its certificate to be signed (1.6 whitepaper, A02)."""
+
+    csr: str  # PKCS #10, PEM
 
 
 type StationEvent = (
@@ -100,4 +120,6 @@ type StationEvent = (
     | MeterValuesReported
     | VendorMessage
     | Progress
+    | SecurityEvent
+    | CertificateRequested
 )

@@ -14,16 +14,24 @@ class Kind(StrEnum):
     TOKEN = "token"  # a tag was presented, and what was answered
     REMOTE_START = "remote_start"  # somebody asked for a session, for a user
     START = "start"
-    METER = "meter"
+    METER = "meter"  # a reading of a session
+    REGISTER = "register"  # a connector's register, read outside of any session
     STOP = "stop"
     CLOSE = "close"  # a session that the station never ended was closed
     LATE_STOP = "late_stop"  # a stop of a session that had ended before
+    SECOND_STOP = "second_stop"  # a stop that contradicts the one told before
     ORPHAN_STOP = "orphan_stop"  # a stop of a transaction that nobody knows
     ASSIGN = "assign"  # a session was given to another user
     RATED = "rated"  # a session was priced again
     LIMIT = "limit"  # the current that a person allowed
     SETTINGS = "settings"
     TOKEN_LIST = "token_list"
+    RESERVATION = "reservation"  # was made, or ended
+    FIRMWARE = "firmware"  # how far an update has come
+    DIAGNOSTICS = "diagnostics"  # how far an upload has come
+    LOG = "log"  # the same, of a log
+    SECURITY = "security"
+    CERTIFICATE_REQUEST = "certificate_request"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -25,6 +25,33 @@ class ConnectorStatus(StrEnum):
     FAULTED = "faulted"
 
 
+class Job(StrEnum):
+    """What takes a station long, so that it tells how far it has come."""
+
+    FIRMWARE = "firmware"
+    DIAGNOSTICS = "diagnostics"
+    LOG = "log"  # 1.6 whitepaper
+
+
+class FirmwareStatus(StrEnum):
+    """How far new firmware has come (OCPP 1.6 §7.25, and the whitepaper's)."""
+
+    IDLE = "idle"
+    DOWNLOAD_SCHEDULED = "download_scheduled"
+    DOWNLOADING = "downloading"
+    DOWNLOAD_PAUSED = "download_paused"
+    DOWNLOADED = "downloaded"
+    DOWNLOAD_FAILED = "download_failed"
+    SIGNATURE_VERIFIED = "signature_verified"
+    INVALID_SIGNATURE = "invalid_signature"
+    INSTALL_SCHEDULED = "install_scheduled"
+    INSTALLING = "installing"
+    INSTALL_REBOOTING = "install_rebooting"
+    INSTALL_VERIFICATION_FAILED = "install_verification_failed"
+    INSTALLATION_FAILED = "installation_failed"
+    INSTALLED = "installed"
+
+
 class Measurand(StrEnum):
     """What a sample measures (OCPP 1.6 §7.31)."""
 

@@ -20,6 +20,16 @@ class Closing(StrEnum):
     ESTIMATED = "estimated"  # the station moved on without saying so
 
 
+class Flag(StrEnum):
+    """What is to be known of a session's times and energy before believing them."""
+
+    CLOCK_CORRECTED = "clock_corrected"
+    METER_START_ASSUMED = "meter_start_assumed"  # it is where the meter last stood
+    METER_START_UNKNOWN = "meter_start_unknown"  # the first reading is the baseline
+    METER_RESCALED = "meter_rescaled"
+    METER_STOP_IMPLAUSIBLE = "meter_stop_implausible"  # what was read before counts
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Session:
     """One charging session, as the ledger keeps it.

@@ -2,51 +2,77 @@
 
 Reports are first made into a `Plan`, which changes nothing; once the plan is
 in the ledger, `apply` makes it so. After a restart the same entries, applied
-again, give the same state.
+again, give the same state. What its clock has shown is no part of that: it is
+found out anew.
 """
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
+from operator import attrgetter
 from typing import Any, Final, NamedTuple
 
-from .clock import Moment, StationClock
-from .decisions import Decision, Noted, Started
-from .energy import (
-    EnergyCurve,
-    EnergyFold,
-    EnergyPoint,
-    Reading,
-    RegisterReader,
-    estimated_power,
-    reading_of,
-)
+from .clock import AlignedStamps, Moment, StationClock
+from .connector import Connector, RemoteStart
+from .decisions import Decision, Declined, Noted, Started
+from .energy import EnergyCurve
 from .events import (
     Booted,
+    CertificateRequested,
     MeterValuesReported,
+    Progress,
+    SecurityEvent,
     StatusReported,
     TransactionStarted,
     TransactionStopped,
 )
 from .journal import Entry, Kind
-from .model import (
-    Authorization,
-    ConnectorStatus,
-    Context,
-    Measurand,
-    MeterValue,
-    Phase,
-    StationInfo,
-)
-from .session import Closing, Session
+from .model import Authorization, ConnectorStatus, Context, MeterValue, StationInfo
+from .open_session import OpenSession, carry_register, closed_session, readings_of
+from .reading import Reading, reading_of
+from .register import ConnectorRegister
+from .reservation import Ending, Reservation, ended_by_status
+from .session import Closing, Flag, Session
 
+__all__ = [
+    "RESTORED",
+    "Admittance",
+    "Connector",
+    "OpenSession",
+    "Plan",
+    "RemoteStart",
+    "Station",
+]
+
+# The newest entry of each of these, for each connector, in the order of the journal,
+# gives a station as it was; its open sessions are then resumed.
+RESTORED: Final = (
+    Kind.BOOT,
+    Kind.STATUS,
+    Kind.REMOTE_START,
+    Kind.START,
+    Kind.REGISTER,
+    Kind.STOP,
+    Kind.CLOSE,
+    Kind.LIMIT,
+    Kind.SETTINGS,
+    Kind.TOKEN_LIST,
+    Kind.RESERVATION,
+    Kind.FIRMWARE,
+    Kind.DIAGNOSTICS,
+    Kind.LOG,
+)
 # Older readings say nothing about now.
 LIVE: Final = timedelta(minutes=5)
 # How long after our asking a station may take to start, with its clock's slack.
 REMOTE_START_WINDOW: Final = timedelta(minutes=6)
 LATE: Final = timedelta(hours=1)
+# An available connector has no session; its stop may be on its way for so long.
+FORGOTTEN: Final = timedelta(minutes=5)
 _IDLE_REGISTER_EVERY: Final = timedelta(minutes=15)
+_SECURITY_EVENT_EVERY: Final = timedelta(hours=1)
+_BY_START: Final = attrgetter("started_at", "id")
 
 
 class Admittance(NamedTuple):
@@ -58,115 +84,6 @@ class Admittance(NamedTuple):
     tariff: dict[str, Any] | None = None
     currency: str | None = None
     until: datetime | None = None
-
-
-class RemoteStart(NamedTuple):
-    """A session that somebody asked for, which the station has not started yet."""
-
-    at: datetime
-    token: str
-    user: str | None
-
-
-@dataclass(slots=True)
-class OpenSession:
-    """A session that goes on, and its energy so far."""
-
-    session: Session
-    energy: EnergyFold
-    register_at_start_wh: Decimal | None = None
-
-    @classmethod
-    def of(cls, session: Session, readings: Iterable[Reading] = ()) -> OpenSession:
-        """Take up a session with the readings that were taken of it."""
-        opened = cls(session, EnergyFold(session.started_at, session.meter_start_wh))
-        for reading in readings:
-            opened.energy.add(reading)
-        return opened
-
-
-@dataclass(slots=True)
-class Connector:
-    """What is known of one connector; 0 stands for the station itself."""
-
-    number: int
-    status: ConnectorStatus | None = None
-    error: str = ""
-    info: str = ""
-    vendor_error: str = ""
-    status_at: datetime | None = None
-    live: dict[tuple[Measurand, Phase], Decimal] = field(default_factory=dict)
-    live_at: datetime | None = None
-    register_wh: Decimal | None = None  # never falls, whatever the station's does
-    register_at: datetime | None = None
-    remote_start: RemoteStart | None = None
-    limit_a: Decimal | None = None  # per phase; None: no limit of ours
-    limit_way: str | None = None  # how the station took it
-    last_session: Session | None = None
-    _idle: RegisterReader | None = None
-
-    def measured(
-        self, measurand: Measurand, phase: Phase = Phase.TOTAL
-    ) -> Decimal | None:
-        """Return the live value of a measurand."""
-        return self.live.get((measurand, phase))
-
-    @property
-    def power_w(self) -> Decimal | None:
-        """Return the power now, from the phases or from volts and amps if need be."""
-        if (total := self.measured(Measurand.POWER)) is not None:
-            return total
-        if phases := self._phases(Measurand.POWER):
-            return sum(phases.values(), Decimal(0))
-        return estimated_power(
-            self._phases(Measurand.CURRENT), self._phases(Measurand.VOLTAGE)
-        )
-
-    @property
-    def current_a(self) -> Decimal | None:
-        """Return the current of the phase that carries most."""
-        phases = self._phases(Measurand.CURRENT)
-        return max(phases.values()) if phases else None
-
-    def _phases(self, measurand: Measurand) -> dict[Phase, Decimal]:
-        """Return a measurand's live values by phase."""
-        return {
-            phase: value
-            for (what, phase), value in self.live.items()
-            if what is measurand
-        }
-
-    def take_live(self, at: datetime, value: MeterValue) -> None:
-        """Take what is measured now."""
-        if self.live_at is not None and at < self.live_at:
-            return
-        for sample in value.samples:
-            if sample.context is not Context.BEGIN:
-                self.live[sample.measurand, sample.phase] = sample.value
-        self.live_at = at
-
-    def come_to_rest(self) -> None:
-        """Nothing flows any more."""
-        for key in self.live:
-            if key[0] in (Measurand.POWER, Measurand.CURRENT):
-                self.live[key] = Decimal(0)
-
-    def take_idle_register(self, at: datetime, wh: Decimal) -> None:
-        """Take a register reading outside of any session."""
-        if self.register_wh is None or self._idle is None:
-            self._idle = RegisterReader(at, wh)
-            self.register_wh = max(wh, self.register_wh or wh)
-        else:
-            grown = sum((point.wh for point in self._idle.advance(at, wh)), Decimal(0))
-            self.register_wh += grown
-        self.register_at = at
-
-    def take_session_register(self, at: datetime, wh: Decimal) -> None:
-        """Take the register as a session leaves it; idle readings go on from there."""
-        if self.register_wh is None or wh > self.register_wh:
-            self.register_wh = wh
-        self.register_at = at
-        self._idle = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,6 +100,15 @@ class Plan:
     lasting: bool = True
 
 
+class _Ending(NamedTuple):
+    """A session's end that is estimated, and the connector's register after it."""
+
+    session: Session
+    entry: Entry
+    curve: EnergyCurve
+    register: ConnectorRegister | None
+
+
 @dataclass(slots=True)
 class Station:
     """One charging station, by its identity."""
@@ -193,8 +119,13 @@ class Station:
     connectors: dict[int, Connector] = field(default_factory=dict)
     open: dict[int, OpenSession] = field(default_factory=dict)
     clock: StationClock = field(default_factory=StationClock)
+    aligned: AlignedStamps = field(default_factory=AlignedStamps)
     settings: dict[str, Any] = field(default_factory=dict)
     token_list: dict[str, Any] = field(default_factory=dict)
+    jobs: dict[str, str] = field(default_factory=dict)  # how far each has come
+    last_reservation: int = 0
+    last_security_event: tuple[SecurityEvent, datetime] | None = None
+    last_request: CertificateRequested | None = None
 
     def connector(self, number: int) -> Connector:
         """Return a connector; stations tell of theirs by using them."""
@@ -202,14 +133,23 @@ class Station:
             self.connectors[number] = Connector(number)
         return self.connectors[number]
 
-    def session_at(self, connector: int) -> OpenSession | None:
-        """Return the newest session that goes on at a connector."""
+    def _seen(self, number: int) -> Connector:
+        """Return what is known of a connector, without taking note of it."""
+        return self.connectors.get(number) or Connector(number)
+
+    def _sessions_at(self, connector: int) -> list[OpenSession]:
+        """Return the sessions that go on at a connector, in the order of their starts."""
         found = [
             opened
             for opened in self.open.values()
             if opened.session.connector == connector
         ]
-        return max(found, key=lambda opened: opened.session.started_at, default=None)
+        return sorted(found, key=lambda opened: _BY_START(opened.session))
+
+    def session_at(self, connector: int) -> OpenSession | None:
+        """Return the newest session that goes on at a connector."""
+        found = self._sessions_at(connector)
+        return found[-1] if found else None
 
     def entry(
         self,
@@ -232,7 +172,25 @@ class Station:
             data=data,
         )
 
-    # --- plans -----------------------------------------------------------------
+    def _session_entry(
+        self,
+        kind: Kind,
+        session: Session,
+        at: datetime,
+        received_at: datetime,
+        data: dict[str, Any],
+    ) -> Entry:
+        """Make an entry of a session."""
+        return self.entry(
+            kind,
+            at,
+            received_at,
+            data,
+            connector=session.connector,
+            session=session.id,
+        )
+
+    # --- boots and statuses ------------------------------------------------------
 
     def plan_boot(self, event: Booted, now: datetime) -> Plan:
         """A station presents itself; kept when it says something new."""
@@ -242,12 +200,24 @@ class Station:
         return Plan(entries=(self.entry(Kind.BOOT, now, now, data),), lasting=False)
 
     def plan_status(self, event: StatusReported, now: datetime) -> Plan:
-        """A connector tells its status; repeated ones are not kept."""
+        """A connector tells its status; repeated ones are not kept.
+
+        Said again since a session began, it is no repetition: it may mean that the
+        session is over.
+        """
         at = self.clock.read(event.at, now, live=True).at
-        connector = self.connectors.get(event.connector)
-        if connector is not None and (
-            (connector.status, connector.error, connector.info, connector.vendor_error)
-            == (event.status, event.error, event.info, event.vendor_error)
+        known = self._seen(event.connector)
+        opened = self.session_at(event.connector)
+        told = (known.status, known.error, known.info, known.vendor_error)
+        since = known.status_at
+        said_since_start = (
+            opened is None or since is None or since > opened.session.started_at
+        )
+        if said_since_start and told == (
+            event.status,
+            event.error,
+            event.info,
+            event.vendor_error,
         ):
             return Plan(lasting=False)
         data = {
@@ -257,11 +227,113 @@ class Station:
             "vendor_error": event.vendor_error,
         }
         entry = self.entry(Kind.STATUS, at, now, data, connector=event.connector)
+        ended: tuple[Entry, ...] = ()
+        if known.reservation and ended_by_status(known.status, event.status):
+            ended = (self._reservation_end(known, Ending.LOST, now),)
+        return Plan(entries=(entry, *ended), lasting=False)
+
+    # --- upkeep and security -------------------------------------------------------
+
+    def plan_progress(self, event: Progress, now: datetime) -> Plan:
+        """A long job came further; kept when it says something new."""
+        if self.jobs.get(event.job) == event.status:
+            return Plan(lasting=False)
+        entry = self.entry(Kind(event.job), now, now, {"status": event.status})
         return Plan(entries=(entry,), lasting=False)
+
+    def plan_security_event(self, event: SecurityEvent, now: datetime) -> Plan:
+        """A station noticed something about its security.
+
+        Some say the same again and again: once in an hour is enough.
+        """
+        if (last := self.last_security_event) is not None:
+            said, at = last
+            same = (said.kind, said.info) == (event.kind, event.info)
+            if same and now - at < _SECURITY_EVENT_EVERY:
+                return Plan(lasting=False)
+        self.last_security_event = event, now
+        data = {"event": event.kind, "info": event.info}
+        at = self.clock.read(event.at, now).at
+        return Plan(entries=(self.entry(Kind.SECURITY, at, now, data),), lasting=False)
+
+    def plan_certificate_request(
+        self, event: CertificateRequested, now: datetime
+    ) -> Plan:
+        """A station asks for a signature, which is not ours to give; kept once."""
+        entries: tuple[Entry, ...] = ()
+        if event != self.last_request:
+            self.last_request = event
+            data = {"csr": event.csr}
+            entries = (self.entry(Kind.CERTIFICATE_REQUEST, now, now, data),)
+        return Plan(Declined(), entries, lasting=False)
+
+    # --- reservations --------------------------------------------------------------
+
+    def next_reservation(self) -> int:
+        """Return an id for a reservation that this station never had."""
+        self.last_reservation += 1
+        return self.last_reservation
+
+    def plan_reservation(
+        self, connector: int, reservation: Reservation, now: datetime
+    ) -> Plan:
+        """The station keeps a connector free for somebody; the last one counts."""
+        entry = self.entry(
+            Kind.RESERVATION, now, now, reservation.as_data(), connector=connector
+        )
+        return Plan(entries=(entry,))
+
+    def plan_reservation_end(
+        self, connector: int, ending: Ending, now: datetime
+    ) -> Plan:
+        """A reservation ended, if there is one."""
+        known = self._seen(connector)
+        if known.reservation is None:
+            return Plan(lasting=False)
+        return Plan(entries=(self._reservation_end(known, ending, now),))
+
+    def expired_reservations(self, now: datetime) -> list[int]:
+        """Find the connectors whose reservation is over."""
+        return [
+            connector.number
+            for connector in self.connectors.values()
+            if connector.reservation and connector.reservation.until <= now
+        ]
+
+    def _reservations_used(
+        self, event: TransactionStarted, now: datetime
+    ) -> list[Entry]:
+        """End the reservations that a start uses (OCPP 1.6 §5.13).
+
+        Not all stations name it; then its tag at its connector tells.
+        """
+        return [
+            self._reservation_end(connector, Ending.USED, now)
+            for connector in self.connectors.values()
+            if (reservation := connector.reservation)
+            and (
+                reservation.id == event.reservation
+                or (
+                    event.reservation is None
+                    and connector.number == event.connector
+                    and _same_token(reservation.token, event.token)
+                )
+            )
+        ]
+
+    def _reservation_end(
+        self, connector: Connector, ending: Ending, now: datetime
+    ) -> Entry:
+        """Make the entry that ends a connector's reservation."""
+        assert connector.reservation is not None
+        data = connector.reservation.as_data(ending)
+        return self.entry(Kind.RESERVATION, now, now, data, connector=connector.number)
+
+    # --- starts ------------------------------------------------------------------
 
     def start_key(self, event: TransactionStarted, moment: Moment) -> str | None:
         """Return what makes a repeated start the same; None where its time is unknown."""
-        if event.at is None or (moment.corrected and event.at.year < moment.at.year):
+        if event.at is None or not moment.stamped:
             return None
         parts = (
             self.identity,
@@ -278,18 +350,22 @@ class Station:
         if opened is None or opened.energy.readings:
             return None
         session = opened.session
-        same = (event.token, event.meter_start_wh) == (
-            session.token,
-            session.meter_start_wh,
+        same = (
+            _same_token(event.token, session.token)
+            and event.meter_start_wh == session.meter_start_wh
         )
         return session if same else None
+
+    def started_again(self, session: Session) -> Started:
+        """A start told once more: the same answer, and nothing happens."""
+        return Started(session.id, session.authorization)
 
     def pending_remote_start(
         self, event: TransactionStarted, at: datetime
     ) -> RemoteStart | None:
         """Find the request of ours that a start answers."""
-        asked = self.connector(event.connector).remote_start
-        if asked is None or asked.token.casefold() != event.token.casefold():
+        asked = self._seen(event.connector).remote_start
+        if asked is None or not _same_token(asked.token, event.token):
             return None
         in_time = abs(at - asked.at) <= REMOTE_START_WINDOW
         return asked if in_time else None
@@ -303,24 +379,10 @@ class Station:
     ) -> Plan:
         """A transaction began: a session of its own, whatever the answer (§4.8)."""
         moment = self.clock.read(event.at, now)
-        connector = self.connector(event.connector)
-        start_wh = event.meter_start_wh
-        flags = ["clock_corrected"] if moment.corrected else []
-        if start_wh is None:
-            flags.append("meter_start_unknown")
-            start_wh = connector.register_wh or Decimal(0)
-        entries: list[Entry] = []
-        sessions: list[Session] = []
-        curves: dict[int, EnergyCurve] = {}
-        for opened in list(self.open.values()):
-            older = opened.session.started_at <= moment.at
-            if opened.session.connector == event.connector and older:
-                closed, entry, curve = self._estimated_end(
-                    opened, moment.at, now, start_wh
-                )
-                sessions.append(closed)
-                entries.append(entry)
-                curves[closed.id] = curve
+        ended, register = self._ended_by_start(event, moment.at, now)
+        start_wh, flags = self._meter_start(event, register)
+        if moment.corrected:
+            flags.append(Flag.CLOCK_CORRECTED)
         asked = self.pending_remote_start(event, moment.at)
         admitted = admit(moment.at, asked)
         session = Session(
@@ -338,70 +400,141 @@ class Station:
             currency=admitted.currency,
             flags=tuple(flags),
         )
-        data = {
-            "token": event.token,
-            "authorization": admitted.authorization,
-            "meter_start_wh": str(start_wh),
-            "user": admitted.user,
-            "user_name": admitted.user_name,
-            "tariff": admitted.tariff,
-            "currency": admitted.currency,
-            "remote": asked is not None,
-            "register_wh": _text(connector.register_wh),
-            "flags": flags,
-            "start_key": session.start_key,
-        }
-        entries.append(
-            self.entry(
-                Kind.START,
-                moment.at,
-                now,
-                data,
-                connector=event.connector,
-                session=new_id,
-            )
-        )
+        shown = None if Flag.METER_START_UNKNOWN in flags else start_wh
+        if register is None:
+            register = ConnectorRegister.first(moment.at, shown)
+        elif shown is None:
+            register = register.grown(moment.at, register.wh)
+        else:
+            register = register.read(moment.at, shown)
+        entry = self._start_entry(session, register, now, asked)
         return Plan(
             Started(new_id, admitted.authorization, admitted.until),
-            tuple(entries),
-            (*sessions, session),
-            curves,
+            (
+                *(ending.entry for ending in ended),
+                entry,
+                *self._reservations_used(event, now),
+            ),
+            (*(ending.session for ending in ended), session),
+            {ending.session.id: ending.curve for ending in ended},
         )
+
+    def _meter_start(
+        self, event: TransactionStarted, register: ConnectorRegister | None
+    ) -> tuple[Decimal, list[str]]:
+        """Return the register at a start, and what is to be known of it.
+
+        A register cannot be negative. Where none is told it stands where it stood
+        (OCPP 1.6 §7.31: a transaction starts where the last one stopped).
+        """
+        if event.meter_start_wh is not None and event.meter_start_wh >= 0:
+            return event.meter_start_wh, []
+        if register is not None and register.reader is not None:
+            return register.reader.last.wh, [Flag.METER_START_ASSUMED]
+        return Decimal(0), [Flag.METER_START_UNKNOWN]
+
+    def _start_entry(
+        self,
+        session: Session,
+        register: ConnectorRegister,
+        now: datetime,
+        asked: RemoteStart | None,
+    ) -> Entry:
+        """Make the entry that keeps all that is known of a session at its start."""
+        pending = self._seen(session.connector).remote_start if asked is None else None
+        data = {
+            "token": session.token,
+            "authorization": session.authorization,
+            "meter_start_wh": str(session.meter_start_wh),
+            "user": session.user,
+            "user_name": session.user_name,
+            "tariff": session.tariff,
+            "currency": session.currency,
+            "remote": asked is not None,
+            "pending": None if pending is None else pending.as_data(),
+            "register": register.as_data(),
+            "flags": list(session.flags),
+            "start_key": session.start_key,
+        }
+        return self._session_entry(Kind.START, session, session.started_at, now, data)
+
+    # --- ends --------------------------------------------------------------------
+
+    def _ended_by_start(
+        self, event: TransactionStarted, at: datetime, now: datetime
+    ) -> tuple[list[_Ending], ConnectorRegister | None]:
+        """End the sessions that a new one at their connector shows to be over.
+
+        Each took what the register grew by until the next one began.
+        """
+        older = [
+            opened
+            for opened in self._sessions_at(event.connector)
+            if opened.session.started_at <= at
+        ]
+        starts: list[tuple[datetime, Decimal | None]] = [
+            (opened.session.started_at, opened.session.meter_start_wh)
+            for opened in older[1:]
+        ]
+        register = self._seen(event.connector).register
+        endings = []
+        for opened, (next_at, next_wh) in zip(
+            older, [*starts, (at, event.meter_start_wh)], strict=False
+        ):
+            ending = self._estimated_end(opened, register, now, next_at, next_wh)
+            register = ending.register
+            endings.append(ending)
+        return endings, register
 
     def _estimated_end(
         self,
         opened: OpenSession,
-        at: datetime,
+        register: ConnectorRegister | None,
         now: datetime,
-        next_register_wh: Decimal | None = None,
-    ) -> tuple[Session, Entry, EnergyCurve]:
-        """End a session that the station did not end, at what is known of it."""
+        next_at: datetime,
+        next_wh: Decimal | None = None,
+    ) -> _Ending:
+        """End a session that the station did not end, at what is known of it.
+
+        That is where the last reading left it, or where the register stood at the
+        next start: what it grew by was still taken by this session.
+        """
         energy = opened.energy
-        last = energy.points[-1]
-        ended_at = max(last.at, opened.session.started_at)
-        stop_wh = None
-        if next_register_wh is not None:
-            # What the register says next was still taken by this session.
-            grown = next_register_wh - opened.session.meter_start_wh
-            if grown >= energy.delivered_wh:
-                stop_wh, ended_at = next_register_wh, at
-        curve = energy.close(ended_at, stop_wh)
+        ended_at, stop_wh = energy.points[-1].at, None
+        curve = energy.close(ended_at, None)
+        if next_wh is not None:
+            until_next = energy.close(next_at, next_wh)
+            known = until_next.energy_wh
+            likelier = known > curve.energy_wh or (
+                known > 0 and not curve.method.measures
+            )
+            if likelier and Flag.METER_STOP_IMPLAUSIBLE not in until_next.flags:
+                ended_at, stop_wh, curve = next_at, next_wh, until_next
         closed = closed_session(
             opened.session, ended_at, stop_wh, "", Closing.ESTIMATED, curve
         )
-        entry = self.entry(
-            Kind.CLOSE,
-            ended_at,
-            now,
-            {"meter_stop_wh": _text(stop_wh)},
-            connector=closed.connector,
-            session=closed.id,
-        )
-        return closed, entry, curve
+        register = self._register_after(opened, register, ended_at, curve)
+        data = {"meter_stop_wh": _text(stop_wh), "register": _snapshot(register)}
+        entry = self._session_entry(Kind.CLOSE, closed, ended_at, now, data)
+        return _Ending(closed, entry, curve, register)
+
+    def forgotten(self, now: datetime) -> list[int]:
+        """Find the sessions that the station seems to have forgotten.
+
+        Their connector has been free for a while, and nothing was measured since:
+        some stations call a connector available while they charge.
+        """
+        return [
+            opened.session.id
+            for opened in self.open.values()
+            if _is_forgotten(opened, self._seen(opened.session.connector), now)
+        ]
 
     def plan_close(self, session: int, now: datetime) -> Plan:
         """Close a session that the station seems to have forgotten."""
-        closed, entry, curve = self._estimated_end(self.open[session], now, now)
+        opened = self.open[session]
+        register = self._seen(opened.session.connector).register
+        closed, entry, curve, _ = self._estimated_end(opened, register, now, now)
         return Plan(entries=(entry,), sessions=(closed,), curves={closed.id: curve})
 
     def transaction_of(
@@ -423,7 +556,7 @@ class Station:
                 event.meter_stop_wh is None
                 or event.meter_stop_wh >= opened.session.meter_start_wh
             )
-            and (not event.token or event.token == opened.session.token)
+            and (not event.token or _same_token(event.token, opened.session.token))
         ]
         return fitting[0] if len(fitting) == 1 else None
 
@@ -433,13 +566,10 @@ class Station:
         """A transaction ended: the session's energy is stop minus start."""
         moment = self.clock.read(event.at, now)
         session = opened.session
-        late = not session.is_open
         readings = self._readings(event.values, now)
         entries = [self._meter_entry(session, reading, now) for reading in readings]
         ended_at = max(moment.at, session.started_at)
-        # The plan must change nothing: readings are tried on a copy.
-        tried = OpenSession.of(session, (*opened.energy.readings, *readings))
-        curve = tried.energy.close(ended_at, event.meter_stop_wh)
+        curve = opened.energy.close(ended_at, event.meter_stop_wh, readings)
         closed = closed_session(
             session,
             ended_at,
@@ -449,114 +579,35 @@ class Station:
             curve,
             corrected=moment.corrected,
         )
-        data = {
+        data: dict[str, Any] = {
             "meter_stop_wh": _text(event.meter_stop_wh),
             "reason": event.reason,
             "token": event.token,
             "corrected": moment.corrected,
-            "register_wh": _text(self._register_after(opened, curve)),
         }
-        entries.append(
-            self.entry(
-                Kind.LATE_STOP if late else Kind.STOP,
-                ended_at,
-                now,
-                data,
-                connector=session.connector,
-                session=session.id,
-            )
-        )
+        kind = Kind.LATE_STOP
+        if session.is_open:
+            kind = Kind.STOP
+            register = self._seen(session.connector).register
+            register = self._register_after(opened, register, ended_at, curve)
+            data["register"] = _snapshot(register)
+        entries.append(self._session_entry(kind, session, ended_at, now, data))
         return Plan(
             entries=tuple(entries), sessions=(closed,), curves={closed.id: curve}
         )
 
-    def plan_orphan_stop(self, event: TransactionStopped, now: datetime) -> Plan:
-        """A stop of a transaction that nobody knows: accepted, kept as evidence."""
-        data = {
-            "transaction": event.transaction,
-            "meter_stop_wh": _text(event.meter_stop_wh),
-            "reason": event.reason,
-            "token": event.token,
-        }
-        at = self.clock.read(event.at, now).at
-        return Plan(entries=(self.entry(Kind.ORPHAN_STOP, at, now, data),))
-
-    def session_of(self, event: MeterValuesReported) -> OpenSession | None:
-        """Find the open session that meter values belong to.
-
-        Ids that we never gave (stale, or the station's own) count for the session
-        that is open at the connector.
-        """
-        if event.transaction is not None and (
-            opened := self.open.get(event.transaction)
-        ):
-            return opened
-        return self.session_at(event.connector)
-
-    def plan_meter_values(
-        self, event: MeterValuesReported, opened: OpenSession, now: datetime
-    ) -> Plan:
-        """The meter was read during a session."""
-        readings = self._readings(event.values, now)
-        session = opened.session
-        return Plan(
-            entries=tuple(
-                self._meter_entry(session, reading, now)
-                for reading in readings
-                if reading.at >= session.started_at
-            )
-        )
-
-    def plan_idle_meter_values(self, event: MeterValuesReported, now: datetime) -> Plan:
-        """The meter was read outside of any session; kept now and then."""
-        connector = self.connector(event.connector)
-        entries = []
-        for reading in self._readings(event.values, now):
-            due = (
-                connector.register_at is None
-                or reading.at - connector.register_at >= _IDLE_REGISTER_EVERY
-            )
-            if reading.register_wh is not None and due:
-                entries.append(
-                    self.entry(
-                        Kind.METER,
-                        reading.at,
-                        now,
-                        reading.as_data(),
-                        connector=event.connector,
-                    )
-                )
-        return Plan(entries=tuple(entries), lasting=False)
-
-    def _readings(self, values: Iterable[MeterValue], now: datetime) -> list[Reading]:
-        """Read what meter values say about energy, by our clock."""
-        read = (
-            reading_of(value, self.clock.read(value.at, now).at) for value in values
-        )
-        return [reading for reading in read if reading is not None]
-
-    def _meter_entry(self, session: Session, reading: Reading, now: datetime) -> Entry:
-        """Make the entry that keeps a reading of a session."""
-        return self.entry(
-            Kind.METER,
-            reading.at,
-            now,
-            reading.as_data(),
-            connector=session.connector,
-            session=session.id,
-        )
-
     def _register_after(
-        self, opened: OpenSession, curve: EnergyCurve
-    ) -> Decimal | None:
+        self,
+        opened: OpenSession,
+        register: ConnectorRegister | None,
+        ended_at: datetime,
+        curve: EnergyCurve,
+    ) -> ConnectorRegister | None:
         """Return a connector's register after a session."""
-        if opened.register_at_start_wh is None:
-            return None
-        return opened.register_at_start_wh + curve.energy_wh
-
-    def started_again(self, session: Session) -> Started:
-        """A start told once more: the same answer, and nothing happens."""
-        return Started(session.id, session.authorization)
+        if register is None or opened.register_at_start_wh is None:
+            return register
+        wh = opened.register_at_start_wh + curve.energy_wh
+        return register.after_session(ended_at, wh, curve.meter_wh)
 
     def stopped_again(self, event: TransactionStopped, session: Session) -> bool:
         """Tell whether a stop says nothing new about a session that has ended."""
@@ -565,59 +616,171 @@ class Station:
             and session.meter_stop_wh == event.meter_stop_wh
         )
 
+    def plan_second_stop(
+        self, event: TransactionStopped, session: Session, now: datetime
+    ) -> Plan:
+        """A stop contradicts one that was told before: the first one counts."""
+        return Plan(entries=(self._evidence(Kind.SECOND_STOP, event, now, session),))
+
+    def plan_orphan_stop(self, event: TransactionStopped, now: datetime) -> Plan:
+        """A stop of a transaction that nobody knows: accepted, kept as evidence."""
+        return Plan(entries=(self._evidence(Kind.ORPHAN_STOP, event, now),))
+
+    def _evidence(
+        self,
+        kind: Kind,
+        event: TransactionStopped,
+        now: datetime,
+        session: Session | None = None,
+    ) -> Entry:
+        """Make the entry that keeps a stop from which nothing follows, as it came."""
+        data = {
+            "transaction": event.transaction,
+            "meter_stop_wh": _text(event.meter_stop_wh),
+            "reason": event.reason,
+            "token": event.token,
+            "readings": [
+                {"at": reading.at.isoformat(), **reading.as_data()}
+                for reading in self._readings(event.values, now)
+            ],
+        }
+        at = self.clock.read(event.at, now).at
+        if session is None:
+            return self.entry(kind, at, now, data)
+        return self._session_entry(kind, session, at, now, data)
+
+    # --- meter values --------------------------------------------------------------
+
+    def connector_of(self, event: MeterValuesReported) -> int:
+        """Return the connector that meter values are of: its transaction knows best."""
+        if event.transaction is not None and (
+            opened := self.open.get(event.transaction)
+        ):
+            return opened.session.connector
+        return event.connector
+
+    def session_of(
+        self, event: MeterValuesReported, now: datetime
+    ) -> OpenSession | None:
+        """Find the open session that meter values belong to.
+
+        Ids that we never gave (stale, or the station's own) count for the session
+        that is open at the connector, unless they are older than it.
+        """
+        opened = self.session_at(event.connector)
+        if event.transaction is None:
+            return opened
+        if known := self.open.get(event.transaction):
+            return known
+        last = self._seen(event.connector).last_session
+        if opened is None or last is None or last.id != event.transaction:
+            return opened
+        moments = [self._moment_of(value, now) for value in event.values]
+        return (
+            opened if max(moments, default=now) >= opened.session.started_at else None
+        )
+
     def ended_session_of(
         self, event: MeterValuesReported, now: datetime
     ) -> Session | None:
         """Find the session that just ended and that late meter values belong to."""
-        session = self.connector(event.connector).last_session
+        session = self._seen(event.connector).last_session
         if session is None or session.ended_at is None:
             return None
         late = session.id == event.transaction and now - session.ended_at <= LATE
         return session if late else None
+
+    def plan_meter_values(
+        self, event: MeterValuesReported, session: Session, now: datetime
+    ) -> Plan:
+        """The meter was read during a session, or just after it."""
+        return Plan(
+            entries=tuple(
+                self._meter_entry(session, reading, now)
+                for reading in self._readings(event.values, now)
+            )
+        )
+
+    def plan_idle_meter_values(self, event: MeterValuesReported, now: datetime) -> Plan:
+        """The meter was read outside of any session; kept now and then."""
+        register = self._seen(event.connector).register
+        entries = []
+        for reading in self._readings(event.values, now):
+            shown = reading.register_wh
+            if shown is None or reading.context is Context.BEGIN:
+                continue
+            if register is None:
+                register = ConnectorRegister.first(reading.at, shown)
+            elif reading.at - register.at < _IDLE_REGISTER_EVERY or (
+                register.reader is not None and register.reader.last.wh == shown
+            ):
+                continue
+            else:
+                register = register.read(reading.at, shown)
+            data = reading.as_data() | {"register": register.as_data()}
+            entries.append(
+                self.entry(
+                    Kind.REGISTER, reading.at, now, data, connector=event.connector
+                )
+            )
+        return Plan(entries=tuple(entries), lasting=False)
+
+    def _moment_of(self, value: MeterValue, now: datetime) -> datetime:
+        """Tell when a meter was read, by our clock."""
+        at = self.clock.read(value.at, now).at
+        of_clock = any(sample.context is Context.CLOCK for sample in value.samples)
+        return self.aligned.read(at, now) if of_clock else at
+
+    def _readings(self, values: Iterable[MeterValue], now: datetime) -> list[Reading]:
+        """Read what meter values say about energy, by our clock."""
+        read = (reading_of(value, self._moment_of(value, now)) for value in values)
+        return [reading for reading in read if reading is not None]
+
+    def _meter_entry(self, session: Session, reading: Reading, now: datetime) -> Entry:
+        """Make the entry that keeps a reading of a session."""
+        return self._session_entry(
+            Kind.METER, session, reading.at, now, reading.as_data()
+        )
+
+    def take_live(self, event: MeterValuesReported, now: datetime) -> None:
+        """Take the values of now, which are shown but not kept."""
+        connector = self.connector(self.connector_of(event))
+        for value in event.values:
+            at = self._moment_of(value, now)
+            if now - at <= LIVE:
+                connector.take_live(at, value)
 
     # --- what comes of them ----------------------------------------------------
 
     def apply(self, plan: Plan) -> None:
         """Make a plan so, once it is in the ledger."""
         for session in plan.sessions:
-            self._apply_session(session)
+            if session.is_open:
+                self.open[session.id] = OpenSession.of(session)
+            else:
+                self._end(session)
         for entry in plan.entries:
             self.apply_entry(entry)
 
-    def _apply_session(self, session: Session) -> None:
-        """Take a session as it has become."""
+    def _end(self, session: Session) -> None:
+        """Take a session that has ended."""
+        self.open.pop(session.id, None)
         connector = self.connector(session.connector)
-        if session.is_open:
-            if (opened := self.open.get(session.id)) is not None:
-                opened.session = session
-            else:
-                self.resume(OpenSession.of(session))
-            return
-        opened = self.open.pop(session.id, None)
-        if opened is not None and opened.register_at_start_wh is not None:
-            register = opened.register_at_start_wh + (session.energy_wh or 0)
-            connector.take_session_register(
-                session.ended_at or session.started_at, register
-            )
         last = connector.last_session
-        if last is None or last.started_at <= session.started_at:
+        if last is None or _BY_START(last) <= _BY_START(session):
             connector.last_session = session
         if self.session_at(session.connector) is None:
             connector.come_to_rest()
 
-    def resume(self, opened: OpenSession) -> None:
-        """Go on with a session, after a restart or from its start."""
-        session = opened.session
+    def resume(self, session: Session, entries: Iterable[Entry]) -> None:
+        """Go on with a session after a restart, from its entries in their order."""
+        told = list(entries)
+        opened = OpenSession.of(session, readings_of(told))
+        for entry in told:
+            if entry.kind == Kind.START:
+                carry_register(opened, entry)
         self.open[session.id] = opened
-        connector = self.connector(session.connector)
-        if opened.register_at_start_wh is None:
-            _start_register(opened, connector.register_wh)
-        connector.take_session_register(
-            opened.energy.points[-1].at,
-            (opened.register_at_start_wh or Decimal(0)) + opened.energy.delivered_wh,
-        )
-        if connector.remote_start and session.token == connector.remote_start.token:
-            connector.remote_start = None
+        self._grow(opened)
 
     def replace_session(self, session: Session) -> None:
         """Take a session that was given to somebody else or priced again."""
@@ -627,12 +790,17 @@ class Station:
         if last is not None and last.id == session.id:
             self.connector(session.connector).last_session = session
 
-    def apply_entry(self, entry: Entry) -> list[EnergyPoint]:
-        """Fold one entry; return the energy points that it added to a session."""
+    def apply_entry(self, entry: Entry) -> None:
+        """Fold one entry."""
         data = entry.data
         match entry.kind:
             case Kind.METER:
-                return self._apply_meter(entry)
+                self._apply_meter(entry)
+            case Kind.START:
+                self._apply_start(entry)
+            case Kind.REGISTER | Kind.STOP | Kind.CLOSE if register := data["register"]:
+                connector = self.connector(entry.connector)
+                connector.register = ConnectorRegister.from_data(register)
             case Kind.STATUS:
                 connector = self.connector(entry.connector)
                 connector.status = ConnectorStatus(data["status"])
@@ -647,10 +815,6 @@ class Station:
                 self.connector(entry.connector).remote_start = RemoteStart(
                     entry.occurred_at, data["token"], data["user"]
                 )
-            case Kind.STOP | Kind.LATE_STOP if register := data.get("register_wh"):
-                self.connector(entry.connector).take_session_register(
-                    entry.occurred_at, Decimal(register)
-                )
             case Kind.LIMIT:
                 connector = self.connector(entry.connector)
                 limit = data["limit_a"]
@@ -660,72 +824,57 @@ class Station:
                 self.settings = data
             case Kind.TOKEN_LIST:
                 self.token_list = data
-        return []
+            case Kind.RESERVATION:
+                reservation = Reservation.from_data(data)
+                self.connector(entry.connector).reservation = reservation
+                self.last_reservation = max(self.last_reservation, data["id"])
+            case Kind.FIRMWARE | Kind.DIAGNOSTICS | Kind.LOG:
+                self.jobs[entry.kind] = data["status"]
 
-    def _apply_meter(self, entry: Entry) -> list[EnergyPoint]:
-        """Fold a reading."""
-        reading = Reading.from_data(entry.occurred_at, entry.data)
+    def _apply_start(self, entry: Entry) -> None:
+        """Fold a start: the register as it stood, and what is still asked for."""
         connector = self.connector(entry.connector)
-        opened = self.open.get(entry.session) if entry.session is not None else None
-        if opened is not None:
-            added = opened.energy.add(reading)
-            base = opened.register_at_start_wh
-            if added and base is not None:
-                connector.take_session_register(reading.at, base + added[-1].wh)
-            return added
-        if entry.session is None and reading.register_wh is not None:
-            connector.take_idle_register(reading.at, reading.register_wh)
-        return []
+        connector.register = ConnectorRegister.from_data(entry.data["register"])
+        pending = entry.data["pending"]
+        connector.remote_start = pending and RemoteStart.from_data(pending)
+        if (opened := self._open_session(entry)) is not None:
+            carry_register(opened, entry)
 
-    def take_live(self, event: MeterValuesReported, now: datetime) -> None:
-        """Take the values of now, which are shown but not kept."""
-        connector = self.connector(event.connector)
-        for value in event.values:
-            at = self.clock.read(value.at, now).at
-            if now - at <= LIVE:
-                connector.take_live(at, value)
+    def _apply_meter(self, entry: Entry) -> None:
+        """Fold a reading; late ones say nothing about now."""
+        if (opened := self._open_session(entry)) is not None:
+            opened.energy.add(Reading.from_data(entry.occurred_at, entry.data))
+            self._grow(opened)
+
+    def _open_session(self, entry: Entry) -> OpenSession | None:
+        """Return the open session that an entry is of."""
+        return None if entry.session is None else self.open.get(entry.session)
+
+    def _grow(self, opened: OpenSession) -> None:
+        """Raise the connector's register with its session."""
+        if (wh := opened.register_wh) is not None:
+            connector = self.connector(opened.session.connector)
+            connector.grow(opened.energy.points[-1].at, wh)
 
 
-def _start_register(opened: OpenSession, register_wh: Decimal | None) -> None:
-    """Set where a connector's register stood when a session began."""
-    start = opened.session.meter_start_wh
-    # A register that starts anew with every session is no lifetime's.
-    opened.register_at_start_wh = (
-        start if register_wh is None or register_wh <= start else register_wh
+def _is_forgotten(opened: OpenSession, connector: Connector, now: datetime) -> bool:
+    """Tell whether a connector has been free, and its meter silent, for a while."""
+    free_since = connector.status_at
+    if connector.status is not ConnectorStatus.AVAILABLE or free_since is None:
+        return False
+    return opened.session.started_at < free_since < now - FORGOTTEN and not any(
+        reading.at > free_since for reading in opened.energy.readings
     )
 
 
-def carry_register(opened: OpenSession, start: Entry) -> None:
-    """Set where the register stood at a session's start from the entry of that."""
-    register = start.data["register_wh"]
-    _start_register(opened, None if register is None else Decimal(register))
+def _same_token(token: str, other: str | None) -> bool:
+    """Tell whether two tokens are one; case means nothing (OCPP 1.6 §7.28)."""
+    return token.casefold() == (other or "").casefold()
 
 
-def closed_session(
-    session: Session,
-    ended_at: datetime,
-    meter_stop_wh: Decimal | None,
-    reason: str,
-    closing: Closing,
-    curve: EnergyCurve,
-    *,
-    corrected: bool = False,
-) -> Session:
-    """Return a session as it is at its end, not priced yet."""
-    flags = [flag for flag in session.flags if flag not in curve.flags]
-    flags.extend(curve.flags)
-    if corrected and "clock_corrected" not in flags:
-        flags.append("clock_corrected")
-    return replace(
-        session,
-        ended_at=ended_at,
-        meter_stop_wh=meter_stop_wh,
-        energy_wh=curve.energy_wh,
-        energy_method=curve.method,
-        stop_reason=reason or None,
-        closing=closing,
-        flags=tuple(flags),
-    )
+def _snapshot(register: ConnectorRegister | None) -> dict[str, Any] | None:
+    """Write a register for the journal."""
+    return None if register is None else register.as_data()
 
 
 def _text(amount: Decimal | None) -> str | None:

@@ -6,18 +6,18 @@ from hypothesis import given, strategies as st
 import orjson
 import pytest
 
-from custom_components.ladda.charging.energy import (
-    Method,
-    Reading,
-    estimated_power,
-    reading_of,
-)
 from custom_components.ladda.charging.model import (
     Context,
     Measurand,
     MeterValue,
     Phase,
     Sample,
+)
+from custom_components.ladda.charging.reading import (
+    Method,
+    Reading,
+    estimated_power,
+    reading_of,
 )
 
 from .garage import NOON, number, register, sample

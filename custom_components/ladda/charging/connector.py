@@ -1,0 +1,109 @@
+"""A connector: what is known of it, and what it measures now."""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from decimal import Decimal
+from typing import NamedTuple
+
+from .model import ConnectorStatus, Context, Measurand, MeterValue, Phase
+from .reading import estimated_power, total_of
+from .register import ConnectorRegister
+from .reservation import Reservation
+from .session import Session
+
+
+class RemoteStart(NamedTuple):
+    """A session that somebody asked for, which the station has not started yet."""
+
+    at: datetime
+    token: str
+    user: str | None
+
+    def as_data(self) -> list[str | None]:
+        """Write it for the journal; `from_data` reads it back."""
+        return [self.at.isoformat(), self.token, self.user]
+
+    @classmethod
+    def from_data(cls, data: list[str]) -> RemoteStart:
+        """Read what `as_data` wrote."""
+        at, token, user = data
+        return cls(datetime.fromisoformat(at), token, user)
+
+
+@dataclass(slots=True)
+class Connector:
+    """What is known of one connector; 0 stands for the station itself."""
+
+    number: int
+    status: ConnectorStatus | None = None
+    error: str = ""
+    info: str = ""
+    vendor_error: str = ""
+    status_at: datetime | None = None
+    live: dict[tuple[Measurand, Phase], Decimal] = field(default_factory=dict)
+    live_at: datetime | None = None
+    register: ConnectorRegister | None = None
+    remote_start: RemoteStart | None = None
+    limit_a: Decimal | None = None  # per phase; None: no limit of ours
+    limit_way: str | None = None  # how the station took it
+    last_session: Session | None = None
+    reservation: Reservation | None = None
+
+    @property
+    def register_wh(self) -> Decimal | None:
+        """Return the energy register, which never falls."""
+        return self.register.wh if self.register else None
+
+    @property
+    def register_at(self) -> datetime | None:
+        """Return when the register was read."""
+        return self.register.at if self.register else None
+
+    def measured(
+        self, measurand: Measurand, phase: Phase = Phase.TOTAL
+    ) -> Decimal | None:
+        """Return the live value of a measurand."""
+        return self.live.get((measurand, phase))
+
+    @property
+    def power_w(self) -> Decimal | None:
+        """Return the power now, from the phases or from volts and amps if need be."""
+        if phases := self._phases(Measurand.POWER):
+            return total_of(phases)
+        if current := self._phases(Measurand.CURRENT):
+            return estimated_power(current, self._phases(Measurand.VOLTAGE))
+        return None
+
+    @property
+    def current_a(self) -> Decimal | None:
+        """Return the current of the phase that carries most."""
+        phases = self._phases(Measurand.CURRENT)
+        return max(phases.values()) if phases else None
+
+    def _phases(self, measurand: Measurand) -> dict[Phase, Decimal]:
+        """Return a measurand's live values by phase."""
+        return {
+            phase: value
+            for (what, phase), value in self.live.items()
+            if what is measurand
+        }
+
+    def take_live(self, at: datetime, value: MeterValue) -> None:
+        """Take what is measured now."""
+        if self.live_at is not None and at < self.live_at:
+            return
+        for sample in value.samples:
+            if sample.context is not Context.BEGIN:
+                self.live[sample.measurand, sample.phase] = sample.value
+        self.live_at = at
+
+    def come_to_rest(self) -> None:
+        """Nothing flows any more."""
+        for key in self.live:
+            if key[0] in (Measurand.POWER, Measurand.CURRENT):
+                self.live[key] = Decimal(0)
+
+    def grow(self, at: datetime, wh: Decimal) -> None:
+        """Raise the register to what a session has come to."""
+        if self.register is not None:
+            self.register = self.register.grown(at, wh)
