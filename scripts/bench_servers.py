@@ -21,7 +21,12 @@ from custom_components.ladda.central_system import (
     Verdict,
 )
 from custom_components.ladda.charging.decisions import Decision, Noted, Started
-from custom_components.ladda.charging.events import StationEvent, TransactionStarted
+from custom_components.ladda.charging.events import (
+    Progress,
+    SecurityEvent,
+    StationEvent,
+    TransactionStarted,
+)
 from custom_components.ladda.charging.model import Authorization
 from custom_components.ladda.charging.session import Session
 from custom_components.ladda.desk import ChargingDesk, House, StationOptions, Stranger
@@ -85,6 +90,12 @@ class Ear:
         """Hear nothing."""
 
     def stranger_seen(self, stranger: Stranger) -> None:
+        """Hear nothing."""
+
+    def progressed(self, identity: str, progress: Progress) -> None:
+        """Hear nothing."""
+
+    def security_noticed(self, identity: str, event: SecurityEvent) -> None:
         """Hear nothing."""
 
 

@@ -8,6 +8,8 @@ from syrupy.assertion import SnapshotAssertion
 # Imported first: the test plugin has a package custom_components too, and one wins.
 import custom_components.ladda  # noqa: F401
 
+pytest_plugins = ["tests.house"]
+
 # The same examples on every machine and in every run, and no deadlines on slow ones
 settings.load_profile("ci")
 

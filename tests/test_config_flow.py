@@ -12,12 +12,15 @@ from pytest_homeassistant_custom_component.common import MockConfigEntry
 
 from custom_components.ladda.central_system.credentials import verify_password
 from custom_components.ladda.const import (
+    CONF_CERTIFICATE,
     CONF_DEFAULT_USER,
     CONF_IDENTITY,
     CONF_KEEP_SETTINGS,
+    CONF_LEGACY_CIPHERS,
     CONF_MAX_CURRENT,
     CONF_OPEN_TO_ALL,
     CONF_PASSWORD_HASH,
+    CONF_PRIVATE_KEY,
     CONF_SECRET,
     CONF_TURNED_AWAY,
     DOMAIN,
@@ -122,6 +125,9 @@ async def test_a_house_needs_nothing_but_a_port(
     assert done["data"] == {
         CONF_HOST: "",
         CONF_PORT: unused_tcp_port,
+        CONF_CERTIFICATE: "",
+        CONF_PRIVATE_KEY: "",
+        CONF_LEGACY_CIPHERS: False,
         CONF_SECRET: secret,
     }
 

@@ -23,8 +23,35 @@ VALID: dict[str, dict[str, Any]] = {
     "get_configuration": {},
     "set_configuration": {"key": "A", "value": "1"},
     "data_transfer": {"vendor": "Acme"},
+    "update_firmware": {"location": "http://example.com/new.bin"},
+    "get_diagnostics": {"location": "ftp://example.com/up"},
+    "get_log": {"log": "security", "location": "ftp://example.com/up"},
+    "clear_cache": {},
+    "get_composite_schedule": {},
+    "get_local_list_version": {},
+    "list_certificates": {},
+    "install_certificate": {"type": "manufacturer", "certificate": "PEM"},
+    "delete_certificate": {
+        "hash_algorithm": "SHA256",
+        "issuer_name_hash": "aa",
+        "issuer_key_hash": "bb",
+        "serial_number": "1",
+    },
     "send_message": {"action": "ClearCache", "payload": {}},
 }
+
+# What the simulated station would refuse, or restart over
+ANSWERED = (
+    "ChangeConfiguration",
+    "ClearCache",
+    "DeleteCertificate",
+    "GetDiagnostics",
+    "GetInstalledCertificateIds",
+    "GetLog",
+    "InstallCertificate",
+    "Reset",
+    "UpdateFirmware",
+)
 
 
 @pytest.fixture
@@ -156,8 +183,8 @@ async def test_only_administrators_run_chargers(
     hass_admin_user: MockUser,
     action: str,
 ) -> None:
-    for asked in ("ChangeConfiguration", "Reset"):
-        station.answers[asked] = {"status": "Accepted"}
+    for asked in ANSWERED:
+        station.answers[asked] = {"status": "Accepted", "fileName": "diag.zip"}
     data = {"device_id": device_id(house), **VALID[action]}
     before = len(station.received)
     with pytest.raises(Unauthorized):

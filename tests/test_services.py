@@ -139,10 +139,10 @@ async def test_one_of_several_connectors_has_to_be_named(
 
     assert await unlock() == "connector_needed"
     assert await unlock(connector=3) == "unknown_connector"
-    assert await unlock(f"{STATION}_1", connector=2) == "unknown_connector"
+    assert await unlock(f"{STATION}/1", connector=2) == "unknown_connector"
 
     await act(hass, "unlock", device_id=device_id(house), connector=2)
-    await act(hass, "unlock", device_id=device_id(house, f"{STATION}_1"))
+    await act(hass, "unlock", device_id=device_id(house, f"{STATION}/1"))
     told = [each["connectorId"] for each in asked(station, "UnlockConnector")]
     assert told == [2, 1]
 

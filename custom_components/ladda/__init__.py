@@ -7,9 +7,10 @@ from homeassistant.core import HomeAssistant
 from homeassistant.helpers import config_validation as cv, device_registry as dr
 from homeassistant.helpers.typing import ConfigType
 
-from .const import DOMAIN, SUBENTRY_STATION
+from .const import DOMAIN
 from .hub import LaddaConfigEntry, LaddaHub
 from .services import async_setup_services
+from .upload_view import UploadView
 
 CONFIG_SCHEMA = cv.config_entry_only_config_schema(DOMAIN)
 PLATFORMS: Final = (
@@ -23,8 +24,9 @@ PLATFORMS: Final = (
 
 
 async def async_setup(hass: HomeAssistant, config: ConfigType) -> bool:
-    """Register the actions."""
+    """Register the actions, and where to fetch what stations uploaded."""
     async_setup_services(hass)
+    hass.http.register_view(UploadView)
     return True
 
 
@@ -39,8 +41,12 @@ async def async_setup_entry(hass: HomeAssistant, entry: LaddaConfigEntry) -> boo
 
 
 async def _async_update(hass: HomeAssistant, entry: LaddaConfigEntry) -> None:
-    """Take over changed options and subentries."""
-    await entry.runtime_data.async_update()
+    """Take over what was changed: a new address by opening anew, the rest in place."""
+    hub = entry.runtime_data
+    if hub.has_moved:
+        hass.config_entries.async_schedule_reload(entry.entry_id)
+    else:
+        await hub.async_update()
 
 
 async def async_unload_entry(hass: HomeAssistant, entry: LaddaConfigEntry) -> bool:
@@ -56,13 +62,5 @@ async def async_remove_config_entry_device(
     entry: LaddaConfigEntry,
     device: dr.DeviceEntry | dr.ChildDeviceEntry,
 ) -> bool:
-    """Allow to remove devices of stations that are gone."""
-    stations = {
-        subentry.data["identity"]
-        for subentry in entry.get_subentries_of_type(SUBENTRY_STATION)
-    }
-    return not any(
-        identifier in stations or identifier.rpartition("_")[0] in stations
-        for domain, identifier in device.identifiers
-        if domain == DOMAIN
-    )
+    """Allow to remove devices of what is no longer in the house."""
+    return device.config_subentry_id not in entry.subentries

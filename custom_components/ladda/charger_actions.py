@@ -41,7 +41,7 @@ async def start_charging(call: ServiceCall) -> ServiceResponse:
     charger = named_charger(call.hass, call.data)
     reach = await async_reach(call.hass, charger.hub, call.context)
     connector = charger.one_connector()
-    user = _payer(charger.hub, reach, call.data)
+    user = payer(charger.hub, reach, call.data)
     limit_a = call.data.get(ATTR_LIMIT)
     if limit_a is not None:
         _check_limit(charger, limit_a)
@@ -71,7 +71,7 @@ async def stop_charging(call: ServiceCall) -> ServiceResponse:
         raise ServiceValidationError(
             translation_domain=DOMAIN, translation_key="no_open_session"
         )
-    _demand_within(reach, session.user)
+    demand_within(reach, session.user)
     with station_errors(station_name(hub, session.station)):
         await hub.desk.link(session.station).commands.stop(session.id)
     return {"session_id": session.id}
@@ -97,7 +97,7 @@ async def _limit(
     connector = charger.one_connector()
     reach = await async_reach(call.hass, charger.hub, call.context)
     opened = charger.hub.station(charger.identity).session_at(connector)
-    _demand_within(reach, opened.session.user if opened is not None else None)
+    demand_within(reach, opened.session.user if opened is not None else None)
     with station_errors(charger.name):
         await charger.hub.desk.set_limit(charger.identity, connector, limit_a)
     return {"status": ACCEPTED}
@@ -194,7 +194,7 @@ async def send_message(call: ServiceCall) -> ServiceResponse:
         )
 
 
-def _payer(hub: LaddaHub, reach: Reach, data: Mapping[str, Any]) -> User | None:
+def payer(hub: LaddaHub, reach: Reach, data: Mapping[str, Any]) -> User | None:
     """Return on whose account a session starts; None: the charger's default user's.
 
     A tag stands for its owner. Who is no administrator charges for themselves.
@@ -207,7 +207,7 @@ def _payer(hub: LaddaHub, reach: Reach, data: Mapping[str, Any]) -> User | None:
         user = _themselves(hub, reach.users)
     if user is None:
         return None
-    _demand_within(reach, user.id)
+    demand_within(reach, user.id)
     return user
 
 
@@ -251,7 +251,7 @@ def _open_session(hub: LaddaHub, session_id: int) -> Session | None:
     return None
 
 
-def _demand_within(reach: Reach, user: str | None) -> None:
+def demand_within(reach: Reach, user: str | None) -> None:
     """Raise ServiceValidationError for what is somebody else's."""
     if not reach.covers(user):
         raise ServiceValidationError(

@@ -21,12 +21,15 @@ from homeassistant.config_entries import (
 )
 from homeassistant.const import CONF_HOST, CONF_NAME, CONF_PORT
 from homeassistant.core import DOMAIN as HOMEASSISTANT_DOMAIN, callback
-from homeassistant.data_entry_flow import AbortFlow
+from homeassistant.data_entry_flow import AbortFlow, section
 from homeassistant.helpers import selector
 from homeassistant.helpers.typing import DiscoveryInfoType
 
 from .const import (
+    CONF_CERTIFICATE,
     CONF_IDENTITY,
+    CONF_LEGACY_CIPHERS,
+    CONF_PRIVATE_KEY,
     CONF_SECRET,
     CONF_TURNED_AWAY,
     DEFAULT_PORT,
@@ -36,6 +39,7 @@ from .const import (
     SUBENTRY_USER,
 )
 from .hub import LaddaConfigEntry
+from .server_certificate import async_check_certificate
 from .station_flow import (
     StationFlow,
     admission_fields,
@@ -45,6 +49,8 @@ from .station_flow import (
 from .tariff_flow import TariffFlow
 from .user_flow import UserFlow
 
+SECTION_OLD_CHARGERS = "old_chargers"
+
 ADDRESS_SCHEMA = vol.Schema(
     {
         vol.Optional(CONF_HOST): selector.TextSelector(),
@@ -52,6 +58,18 @@ ADDRESS_SCHEMA = vol.Schema(
             selector.NumberSelectorConfig(
                 min=1, max=65535, step=1, mode=selector.NumberSelectorMode.BOX
             )
+        ),
+        vol.Optional(CONF_CERTIFICATE): selector.TextSelector(),
+        vol.Optional(CONF_PRIVATE_KEY): selector.TextSelector(),
+        vol.Optional(SECTION_OLD_CHARGERS): section(
+            vol.Schema(
+                {
+                    vol.Required(
+                        CONF_LEGACY_CIPHERS, default=False
+                    ): selector.BooleanSelector()
+                }
+            ),
+            {"collapsed": True},
         ),
     }
 )
@@ -98,7 +116,8 @@ class LaddaConfigFlow(ConfigFlow, domain=DOMAIN):
         errors: dict[str, str] = {}
         if user_input is not None:
             address = _address(user_input)
-            if not (errors := await _async_try(address[CONF_HOST], address[CONF_PORT])):
+            errors = await self._async_try(address, address[CONF_PORT])
+            if not errors:
                 return self.async_create_entry(
                     title="Ladda",
                     data={**address, CONF_SECRET: secrets.token_hex(16)},
@@ -109,7 +128,7 @@ class LaddaConfigFlow(ConfigFlow, domain=DOMAIN):
     async def async_step_reconfigure(
         self, user_input: dict[str, Any] | None = None
     ) -> ConfigFlowResult:
-        """Move the house: another address or port."""
+        """Move the house: another address, port or certificate."""
         entry = self._get_reconfigure_entry()
         errors: dict[str, str] = {}
         if user_input is not None:
@@ -118,12 +137,21 @@ class LaddaConfigFlow(ConfigFlow, domain=DOMAIN):
             # The port that we hold ourselves is ours: only the address is tried.
             ours = is_loaded and address[CONF_PORT] == entry.data[CONF_PORT]
             port = 0 if ours else address[CONF_PORT]
-            if not (errors := await _async_try(address[CONF_HOST], port)):
+            errors = await self._async_try(address, port)
+            if not errors:
                 result = self.async_update_and_abort(entry, data_updates=address)
                 if not is_loaded:  # else the entry's update listener does it
                     self.hass.config_entries.async_schedule_reload(entry.entry_id)
                 return result
-        return self._ask_for_address("reconfigure", user_input or entry.data, errors)
+        shown = {**entry.data, SECTION_OLD_CHARGERS: entry.data}
+        return self._ask_for_address("reconfigure", user_input or shown, errors)
+
+    async def _async_try(self, address: dict[str, Any], port: int) -> dict[str, str]:
+        """Try to listen at a port (0: any) as it is wanted; return the errors."""
+        return {
+            **await _async_try_port(address[CONF_HOST], port),
+            **await async_check_certificate(self.hass, address),
+        }
 
     def _ask_for_address(
         self,
@@ -131,7 +159,7 @@ class LaddaConfigFlow(ConfigFlow, domain=DOMAIN):
         suggested: Mapping[str, Any] | None,
         errors: dict[str, str],
     ) -> ConfigFlowResult:
-        """Show the form of address and port."""
+        """Show the form of address, port and certificate."""
         return self.async_show_form(
             step_id=step_id,
             data_schema=self.add_suggested_values_to_schema(ADDRESS_SCHEMA, suggested),
@@ -144,7 +172,8 @@ class LaddaConfigFlow(ConfigFlow, domain=DOMAIN):
         api = self.hass.config.api
         host = address.get(CONF_HOST) or (api.local_ip if api else "homeassistant")
         port = int(address.get(CONF_PORT, DEFAULT_PORT))
-        return {"url": f"ws://{f'[{host}]' if ':' in host else host}:{port}/"}
+        scheme = "wss" if address.get(CONF_CERTIFICATE) else "ws"
+        return {"url": f"{scheme}://{f'[{host}]' if ':' in host else host}:{port}/"}
 
     # --- chargers that present themselves ------------------------------------------
 
@@ -265,14 +294,21 @@ class LaddaOptionsFlow(OptionsFlow):
 
 
 def _address(user_input: dict[str, Any]) -> dict[str, Any]:
-    """Return address (empty: all interfaces) and port as the entry keeps them."""
+    """Return what the entry keeps: address (empty: all interfaces), port, certificate.
+
+    Without a certificate (empty) there is no TLS.
+    """
+    old_chargers = user_input.get(SECTION_OLD_CHARGERS, {})
     return {
         CONF_HOST: user_input.get(CONF_HOST, "").strip(),
         CONF_PORT: int(user_input[CONF_PORT]),
+        CONF_CERTIFICATE: user_input.get(CONF_CERTIFICATE, "").strip(),
+        CONF_PRIVATE_KEY: user_input.get(CONF_PRIVATE_KEY, "").strip(),
+        CONF_LEGACY_CIPHERS: old_chargers.get(CONF_LEGACY_CIPHERS, False),
     }
 
 
-async def _async_try(host: str, port: int) -> dict[str, str]:
+async def _async_try_port(host: str, port: int) -> dict[str, str]:
     """Try to listen, in the way the listener will (port 0: any); return the errors."""
     loop = asyncio.get_running_loop()
     try:

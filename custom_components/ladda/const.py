@@ -10,6 +10,9 @@ SUBENTRY_USER: Final = "user"
 SUBENTRY_TARIFF: Final = "tariff"
 
 CONF_SECRET: Final = "secret"
+CONF_CERTIFICATE: Final = "certificate"
+CONF_PRIVATE_KEY: Final = "private_key"
+CONF_LEGACY_CIPHERS: Final = "legacy_ciphers"
 CONF_TURNED_AWAY: Final = "turned_away"
 
 # station

@@ -33,8 +33,10 @@ from .central_system import (
     Link,
     NotStored,
     StationError,
+    StationProfile,
     Verdict,
     capabilities,
+    profile_of,
 )
 from .charging.decisions import Authorized, Decision, Noted, Registered, VendorAnswer
 from .charging.energy import EnergyCurve
@@ -297,7 +299,8 @@ class ChargingDesk:
         if link.identity in self.house.stations:
             _LOGGER.info("%s connected from %s", link.identity, link.remote)
             self._station(link.identity).clock.restart()
-            self._prepare(link, BOOT_PATIENCE, booted=False)
+            patience = max(BOOT_PATIENCE, self._profile(link.identity).settle_s)
+            self._prepare(link, patience, booted=False)
             self._listener.station_changed(link.identity)
 
     def disconnected(self, link: Link) -> None:
@@ -339,18 +342,8 @@ class ChargingDesk:
                     await self._on_meter_values(station, event, now)
                 case Heartbeat():
                     pass
-                case Progress():
-                    await self._carry_out(station, station.plan_progress(event, now))
-                    self._listener.progressed(identity, event)
-                case SecurityEvent():
-                    plan = station.plan_security_event(event, now)
-                    await self._carry_out(station, plan)
-                    if plan.entries:
-                        self._listener.security_noticed(identity, event)
-                case CertificateRequested():
-                    plan = station.plan_certificate_request(event, now)
-                    await self._carry_out(station, plan)
-                    return plan.decision
+                case Progress() | SecurityEvent() | CertificateRequested():
+                    return await self._on_upkeep(station, event, now)
                 case StatusReported():
                     await self._carry_out(station, station.plan_status(event, now))
                     self._listener.connector_changed(identity, event.connector)
@@ -359,7 +352,7 @@ class ChargingDesk:
                 case TransactionStarted():
                     return await self._on_start(station, event, now)
                 case TransactionStopped():
-                    await self._on_stop(station, event, now)
+                    await self._on_stop(link, station, event, now)
                 case Booted():
                     return await self._on_boot(link, station, event, now)
                 case VendorMessage():
@@ -401,14 +394,35 @@ class ChargingDesk:
             at for at in self._boots.get(station.identity, ()) if now - at < BOOT_STORM
         ]
         self._boots[station.identity] = [*recent, now]
-        self._prepare(
-            link, min(self._settle * 2 ** len(recent), LONGEST_DELAY), booted=True
-        )
+        settle = max(self._settle, self._profile(station.identity).settle_s)
+        self._prepare(link, min(settle * 2 ** len(recent), LONGEST_DELAY), booted=True)
         self.strangers.pop(station.identity, None)
         # The link is accepted with the answer; who asks before that sees it offline.
         link.registration = Registration.ACCEPTED
         self._listener.station_changed(station.identity)
         return Registered(Registration.ACCEPTED, HEARTBEAT_S)
+
+    async def _on_upkeep(
+        self,
+        station: Station,
+        event: Progress | SecurityEvent | CertificateRequested,
+        now: datetime,
+    ) -> Decision:
+        """A station tells of its upkeep, which has nothing to do with charging."""
+        match event:
+            case Progress():
+                plan = station.plan_progress(event, now)
+                await self._carry_out(station, plan)
+                self._listener.progressed(station.identity, event)
+            case SecurityEvent():
+                plan = station.plan_security_event(event, now)
+                await self._carry_out(station, plan)
+                if plan.entries:
+                    self._listener.security_noticed(station.identity, event)
+            case CertificateRequested():
+                plan = station.plan_certificate_request(event, now)
+                await self._carry_out(station, plan)
+        return plan.decision
 
     def _on_token(self, station: Station, token: str, now: datetime) -> Authorized:
         """Somebody held a tag to a reader."""
@@ -510,9 +524,12 @@ class ChargingDesk:
         return plan.decision
 
     async def _on_stop(
-        self, station: Station, event: TransactionStopped, now: datetime
+        self, link: Link, station: Station, event: TransactionStopped, now: datetime
     ) -> None:
-        """A transaction ended, or its end is told late or once more."""
+        """A transaction ended, or its end is told late or once more.
+
+        What contradicts what is known is kept as evidence only.
+        """
         opened = station.transaction_of(event, now)
         if opened is None and event.transaction:
             session = await self.ledger.session(event.transaction)
@@ -520,38 +537,19 @@ class ChargingDesk:
                 if station.stopped_again(event, session):
                     return
                 if session.closing is Closing.REPORTED:
-                    await self._on_second_stop(station, event, session, now)
+                    link.note("a second stop that contradicts the first")
+                    plan = station.plan_second_stop(event, session, now)
+                    await self._carry_out(station, plan)
                     return
                 entries = await self._session_entries(session)
                 opened = OpenSession.of(session, readings_of(entries))
         if opened is None:
-            _LOGGER.warning(
-                "%s stopped transaction %s, which nobody knows; it is kept as evidence",
-                station.identity,
-                event.transaction,
-            )
+            link.note("a stop of an unknown transaction")
             await self._carry_out(station, station.plan_orphan_stop(event, now))
             return
         plan = await self._priced(station.plan_stop(event, opened, now))
         await self._carry_out(station, plan)
         self._tell_ended(plan.sessions)
-
-    async def _on_second_stop(
-        self,
-        station: Station,
-        event: TransactionStopped,
-        session: Session,
-        now: datetime,
-    ) -> None:
-        """A transaction's end is told again, and otherwise than before."""
-        _LOGGER.warning(
-            "%s stopped transaction %s once more, at %s Wh instead of %s; the first counts",
-            station.identity,
-            session.id,
-            event.meter_stop_wh,
-            session.meter_stop_wh,
-        )
-        await self._carry_out(station, station.plan_second_stop(event, session, now))
 
     def _tell_ended(self, sessions: Iterable[Session]) -> None:
         """Make ended sessions known."""
@@ -759,7 +757,7 @@ class ChargingDesk:
         await self.ledger.commit(entries=[entry])
         station.apply_entry(entry)
         await link.commands.start(
-            connector, token, limit_a, in_watts=self._takes_watts(identity)
+            connector, token, limit_a, in_watts=self.takes_watts(identity)
         )
 
     def _payer(
@@ -854,7 +852,7 @@ class ChargingDesk:
             way = await link.commands.set_limit(
                 connector,
                 limit_a,
-                in_watts=self._takes_watts(identity),
+                in_watts=self.takes_watts(identity),
                 transaction=opened.session.id if opened else None,
                 alone=len([number for number in station.connectors if number]) <= 1,
                 first_try=way,
@@ -866,7 +864,7 @@ class ChargingDesk:
         station.apply_entry(entry)
         self._listener.connector_changed(identity, connector)
 
-    def _takes_watts(self, identity: str) -> bool:
+    def takes_watts(self, identity: str) -> bool:
         """Tell whether a station takes limits in watts only (§9.4.2, and "W" and "A")."""
         units = self.capabilities(identity).rate_units
         return bool(units) and not units & {"current", "a"}
@@ -890,6 +888,13 @@ class ChargingDesk:
         """Return what a station has shown that it can do."""
         return capabilities(self._station(identity).settings.get("known", {}))
 
+    def _profile(self, identity: str) -> StationProfile:
+        """Return what a station needs beyond what all do, as far as it said what it is."""
+        info = self._station(identity).info
+        if info is None and (stranger := self.strangers.get(identity)) is not None:
+            info = stranger.info
+        return profile_of(info)
+
     def _prepare(self, link: Link, delay: float, *, booted: bool) -> None:
         """Bring a station in line soon, once, however often it comes and boots."""
         self._soon(link, self._bring_in_line(link, delay, booted))
@@ -904,7 +909,7 @@ class ChargingDesk:
         """Settings and tag list as they should be; status known."""
         await asyncio.sleep(delay)
         try:
-            if not booted:
+            if not booted and self._profile(link.identity).triggers:
                 await self._optional(link.commands.trigger("StatusNotification"))
             await self._bring_settings_in_line(link)
             await self._bring_tags_in_line(link)
@@ -946,6 +951,7 @@ class ChargingDesk:
         refused = last.get("refused", {}) if last.get("firmware") == firmware else {}
         report = await link.bring_settings_in_line(
             refused,
+            self._profile(link.identity),
             write=not self.house.stations[link.identity].keep_settings,
         )
         data = {
@@ -1006,7 +1012,8 @@ class ChargingDesk:
             if options is None:
                 continue
             if had is None:
-                self._soon(link, self._ask_to_boot(link))
+                if self._profile(identity).triggers:  # else it boots by itself soon
+                    self._soon(link, self._ask_to_boot(link))
             elif options.keep_settings != had.keep_settings:
                 self._prepare(link, self._settle, booted=True)
             else:

@@ -12,14 +12,16 @@ from homeassistant.const import CONF_HOST
 from homeassistant.core import HomeAssistant
 from homeassistant.helpers import device_registry as dr
 
-from .central_system import Link, standard_settings
+from .central_system import STRANGERS, Link, standard_settings
 from .charging.connector import Connector
 from .charging.journal import Entry, Kind
 from .charging.open_session import OpenSession
 from .const import (
+    CONF_CERTIFICATE,
     CONF_IDENTITY,
     CONF_PASSWORD_HASH,
     CONF_PERSON,
+    CONF_PRIVATE_KEY,
     CONF_SECRET,
     CONF_TAGS,
     CONF_TURNED_AWAY,
@@ -31,13 +33,16 @@ COUNTED: Final = (Kind.CLOSE, Kind.LATE_STOP, Kind.ORPHAN_STOP, Kind.RATED)
 COUNTED_UP_TO: Final = 1000
 _PRIVATE: Final = frozenset(
     {
+        CONF_CERTIFICATE,
         CONF_HOST,
         CONF_IDENTITY,
         CONF_PASSWORD_HASH,
         CONF_PERSON,
+        CONF_PRIVATE_KEY,
         CONF_SECRET,
         CONF_TAGS,
         CONF_TURNED_AWAY,
+        "csr",
         "iccid",
         "imsi",
         "meter_serial",
@@ -122,11 +127,13 @@ def _central_system(hub: LaddaHub) -> dict[str, Any]:
         "connections": len(hub.central.links),
         "strangers": len(hub.desk.strangers),
         "turned_away": hub.central.turned_away,
+        "odd": hub.central.oddities.of(STRANGERS),
     }
 
 
 def _station(hub: LaddaHub, identity: str) -> dict[str, Any]:
     """Tell what is known of a station."""
+    assert hub.central is not None  # a hub that is running listens
     station = hub.station(identity)
     return _public(
         {
@@ -134,7 +141,9 @@ def _station(hub: LaddaHub, identity: str) -> dict[str, Any]:
             "booted_at": station.booted_at,
             "clock_offset_s": station.clock.offset.total_seconds(),
             "link": _link(hub.desk.links.get(identity)),
+            "odd": hub.central.oddities.of(identity),
             "capabilities": asdict(hub.desk.capabilities(identity)),
+            "jobs": station.jobs,
             "settings": _settings(station.settings),
             "tag_list": station.token_list,
             "connectors": {

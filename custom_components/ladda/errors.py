@@ -5,7 +5,14 @@ from contextlib import contextmanager
 
 from homeassistant.exceptions import HomeAssistantError, ServiceValidationError
 
-from .central_system import Disconnected, NoAnswer, NotAccepted, Refused, StationError
+from .central_system import (
+    Disconnected,
+    NoAnswer,
+    NotAccepted,
+    NotUploaded,
+    Refused,
+    StationError,
+)
 from .const import DOMAIN
 from .desk import MayNotCharge
 from .ledger import LedgerError
@@ -59,4 +66,6 @@ def _translation_key(err: StationError) -> str:
             return "station_declined"
         case Refused():
             return "station_refused"
+        case NotUploaded():
+            return "not_uploaded"
     return "station_unreadable"

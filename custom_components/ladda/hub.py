@@ -6,11 +6,16 @@ from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
+from functools import partial
 import logging
 from pathlib import Path
 from typing import Any, Final, Literal
 
-from homeassistant.config_entries import SOURCE_INTEGRATION_DISCOVERY, ConfigEntry
+from homeassistant.config_entries import (
+    SOURCE_INTEGRATION_DISCOVERY,
+    ConfigEntry,
+    ConfigSubentry,
+)
 from homeassistant.const import (
     CONF_HOST,
     CONF_PORT,
@@ -27,28 +32,41 @@ from homeassistant.core import (
     callback,
 )
 from homeassistant.exceptions import ConfigEntryError, ConfigEntryNotReady
-from homeassistant.helpers import (
-    device_registry as dr,
-    discovery_flow,
-    issue_registry as ir,
-)
+from homeassistant.helpers import discovery_flow, issue_registry as ir
 from homeassistant.helpers.event import (
     async_track_state_change_event,
+    async_track_time_change,
     async_track_time_interval,
 )
 from homeassistant.helpers.storage import STORAGE_DIR
 from homeassistant.util import dt as dt_util
 
 from .billing.rating import RunningRating
-from .central_system import CentralSystem
-from .charging.model import Authorization
+from .central_system import CentralSystem, ServerTls, UploadReceiver
+from .charging.connector import Connector
+from .charging.events import Progress, SecurityEvent
+from .charging.model import Authorization, Job
 from .charging.session import Session
-from .charging.station import Connector, Station
-from .const import CONF_IDENTITY, CONF_TURNED_AWAY, DOMAIN, SUBENTRY_STATION
+from .charging.station import Station
+from .const import (
+    CONF_IDENTITY,
+    CONF_TURNED_AWAY,
+    DOMAIN,
+    SUBENTRY_STATION,
+    SUBENTRY_TARIFF,
+    SUBENTRY_USER,
+)
 from .desk import ChargingDesk, House, Stranger
+from .devices import async_describe_account, async_describe_station
 from .house import house_of
-from .ledger import Ledger, LedgerNewer, LedgerUnusable, SessionQuery
+from .ledger import NOBODY, Ledger, LedgerNewer, LedgerUnusable, SessionQuery, Total
 from .price_history import async_known_prices
+from .server_certificate import (
+    async_complain_no_more,
+    async_load_tls,
+    async_look_after,
+    certificate_files,
+)
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -58,22 +76,52 @@ HOUSEKEEPING: Final = timedelta(minutes=1)
 # A station tells all its connectors within moments of its boot.
 CONNECTORS_SETTLE: Final = 3.0
 UNKNOWN_TAG_ISSUES: Final = 10
+# How a station says that it could not upload a file (OCPP 1.6 §7.24; whitepaper, N01)
+UPLOAD_FAILURES: Final = frozenset(
+    {
+        "upload_failed",
+        "upload_failure",
+        "bad_message",
+        "not_supported_operation",
+        "permission_denied",
+    }
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Account:
-    """What a user has charged: this month, and ever. Wh, and money in `currency`.
+    """What a user has charged: this month, and ever. Wh, and the house's money.
 
-    Costs are None where nothing has a price. `provisional` counts sessions whose
-    cost may still change.
+    Costs are None where nothing has a price; sessions in another currency count
+    only by their energy. The `provisional` ones count sessions whose cost may
+    still change. A session belongs to the month in which it ends.
     """
 
     month_energy_wh: Decimal = Decimal(0)
     month_cost: Decimal | None = None
+    month_provisional: int = 0
     total_energy_wh: Decimal = Decimal(0)
     total_cost: Decimal | None = None
     provisional: int = 0
     last_session: Session | None = None
+
+    def with_open(
+        self, session: Session, energy_wh: Decimal, running: RunningRating | None
+    ) -> Account:
+        """Return the account with what an open session has added so far."""
+        cost = running.total if running else None
+        provisional = running is not None and running.provisional
+        last = self.last_session
+        newer = last is None or last.started_at <= session.started_at
+        return Account(
+            month_energy_wh=self.month_energy_wh + energy_wh,
+            month_cost=_sum([self.month_cost, cost]),
+            month_provisional=self.month_provisional + provisional,
+            total_energy_wh=self.total_energy_wh + energy_wh,
+            total_cost=_sum([self.total_cost, cost]),
+            provisional=self.provisional + provisional,
+            last_session=session if newer else last,
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,12 +142,32 @@ class SessionEvent:
     session: Session
 
 
-type HubEvent = TagPresented | SessionEvent
+@dataclass(frozen=True, slots=True)
+class SecurityNoticed:
+    """A station noticed something about its own security."""
+
+    identity: str
+    event: SecurityEvent
+
+
+type HubEvent = TagPresented | SessionEvent | SecurityNoticed
 
 
 def ledger_path(hass: HomeAssistant) -> Path:
     """Return where the ledger is kept: with Home Assistant's own storage."""
     return Path(hass.config.path(STORAGE_DIR, DOMAIN, "ladda.db"))
+
+
+def uploads_path(hass: HomeAssistant) -> Path:
+    """Return where the files are kept that stations upload."""
+    return Path(hass.config.path(STORAGE_DIR, DOMAIN, "uploads"))
+
+
+def ledger_size(hass: HomeAssistant) -> int:
+    """Return how many bytes the ledger takes; reads the disk, so in a thread."""
+    path = ledger_path(hass)
+    files = (path, path.with_name(f"{path.name}-wal"))
+    return sum(file.stat().st_size for file in files if file.exists())
 
 
 class LaddaHub:
@@ -113,14 +181,21 @@ class LaddaHub:
         self.hass = hass
         self.entry = entry
         self.central: CentralSystem | None = None
+        self._address = _address(entry)
+        self._certificate_files = certificate_files(hass, entry.data)
+        self._tls: ServerTls | None = None
+        self.uploads = UploadReceiver(uploads_path(hass), dt_util.utcnow)
         self.accounts: dict[str | None, Account] = {}
+        self.month_start = dt_util.utcnow()
+        self._counting = asyncio.Lock()
+        self._taken_over: frozenset[str] = frozenset()
         self._listeners: defaultdict[Any, set[CALLBACK_TYPE]] = defaultdict(set)
         self._event_listeners: set[Callable[[HubEvent], None]] = set()
         self._connector_listeners: set[Callable[[str, int], None]] = set()
         self._connectors: defaultdict[str, list[int]] = defaultdict(list)
         self._settling: dict[str, asyncio.TimerHandle] = {}
         self._unwatch_prices: CALLBACK_TYPE | None = None
-        self._watched: frozenset[str] = frozenset()
+        self._watched: frozenset[str] | None = None
         self._stopped = False
 
     # --- life ------------------------------------------------------------------
@@ -136,9 +211,13 @@ class LaddaHub:
             await self.desk.restore()
             await self._async_watch_prices()
             await self.async_count_accounts()
+            self._describe_devices()
             for identity in self.desk.house.stations:
-                self._publish_connectors(identity)
-            self.central = CentralSystem(self.desk, clock=dt_util.utcnow)
+                self._publish_known(identity)
+            self.central = CentralSystem(
+                self.desk, clock=dt_util.utcnow, uploads=self.uploads
+            )
+            await self._async_prepare_tls()
             await self._async_listen()
         except BaseException:
             self._stop_watching()
@@ -153,15 +232,28 @@ class LaddaHub:
             )
         )
         self.entry.async_on_unload(
+            async_track_time_change(
+                self.hass, self._async_begin_day, hour=0, minute=0, second=0
+            )
+        )
+        self.entry.async_on_unload(
             self.hass.bus.async_listen_once(EVENT_HOMEASSISTANT_STOP, self.async_stop)
         )
+
+    async def _async_prepare_tls(self) -> None:
+        """Load the certificate to show to stations, where there is one."""
+        if self._certificate_files is None:
+            return
+        self._tls = await async_load_tls(self.hass, self._certificate_files)
+        self.entry.async_on_unload(partial(async_complain_no_more, self.hass))
+        await async_look_after(self.hass, self._tls)
 
     async def _async_listen(self) -> None:
         """Open the port."""
         assert self.central is not None
-        host, port = self.entry.data.get(CONF_HOST), self.entry.data[CONF_PORT]
+        host, port = self._address
         try:
-            await self.central.start(host or None, port)
+            await self.central.start(host or None, port, self._tls)
         except OSError as err:
             raise ConfigEntryNotReady(
                 translation_domain=DOMAIN,
@@ -180,7 +272,8 @@ class LaddaHub:
         self.desk.stop()
         if self.central is not None:
             await self.central.stop()
-        await self.ledger.close()
+        async with self._counting:
+            await self.ledger.close()
 
     async def async_update(self) -> None:
         """Take over what the owner changed, without disturbing any station."""
@@ -189,23 +282,40 @@ class LaddaHub:
         self.desk.move_in(house)
         if self.central is not None:
             for identity in (*self.desk.links,):
-                gone = identity in before.stations and identity not in house.stations
-                if gone or identity in house.turned_away:
+                unwanted = identity in before.stations or identity in house.turned_away
+                if unwanted and identity not in house.stations:
                     self.central.drop(identity)
         for identity in before.stations.keys() - house.stations.keys():
             self._connectors.pop(identity, None)
+        self._describe_devices()
         for identity in house.stations.keys() - before.stations.keys():
             self._publish_connectors(identity)
+        self._forget_known_tags()
         await self._async_watch_prices()
         await self.async_count_accounts()
+        self._tell(("house",))
+
+    @property
+    def has_moved(self) -> bool:
+        """Whether the owner wants stations to connect somewhere else, or otherwise."""
+        files = certificate_files(self.hass, self.entry.data)
+        return _address(self.entry) != self._address or files != self._certificate_files
 
     def _house(self) -> House:
         """Read the house as it is set up now."""
+        self._taken_over = frozenset(self.entry.subentries)
         return house_of(self.entry, self.hass.config.currency)
 
     async def _async_keep_house(self, _: datetime) -> None:
-        """Look after what nobody reports: forgotten sessions, prices known late."""
+        """Look after what nobody reports: what is over, a renewed certificate."""
         await self.desk.close_forgotten()
+        await self.desk.end_expired_reservations()
+        if self._tls is not None:
+            await async_look_after(self.hass, self._tls)
+
+    async def _async_begin_day(self, _: datetime) -> None:
+        """Count anew, for a month may have begun."""
+        await self.async_count_accounts()
 
     # --- prices --------------------------------------------------------------------
 
@@ -262,7 +372,9 @@ class LaddaHub:
             None if state.state in (STATE_UNAVAILABLE, STATE_UNKNOWN) else state.state
         )
         unit = state.attributes.get("unit_of_measurement")
-        await self.desk.prices.observe(state.entity_id, at, shown, unit)
+        if await self.desk.prices.observe(state.entity_id, at, shown, unit):
+            await self._async_price_again()
+        self._tell(("prices",))
 
     async def _async_look_back(
         self, entity: str, since: datetime, until: datetime
@@ -270,35 +382,70 @@ class LaddaHub:
         """Fill a gap with what the recorder knows of it."""
         fills = await async_known_prices(self.hass, entity, since, until)
         await self.desk.prices.fill(entity, fills, until)
+        await self._async_price_again()
+
+    async def _async_price_again(self) -> None:
+        """Price everything again that can be, for a price of the past is known."""
         self.desk.count_again()
+        for identity, station in self.desk.stations.items():
+            for opened in station.open.values():
+                self.connector_changed(identity, opened.session.connector)
         await self.desk.rate_again()
 
     # --- accounts --------------------------------------------------------------------
 
-    async def async_count_accounts(self) -> None:
-        """Add up all users' accounts from the ledger."""
-        month = dt_util.start_of_local_day().replace(day=1)
-        ever = await self.ledger.totals()
-        this_month = await self.ledger.totals(since=dt_util.as_utc(month))
-        users: set[str | None] = {None, *(total.user for total in ever)}
-        users |= {user.id for user in self.desk.house.directory.users}
+    async def async_count_accounts(
+        self, users: Collection[str | None] | None = None
+    ) -> None:
+        """Add up users' accounts from the ledger: all, or only some."""
+        async with self._counting:
+            if self._stopped:
+                return
+            month = dt_util.start_of_local_day().replace(day=1)
+            ever = await self.ledger.totals()
+            this_month = await self.ledger.totals(since=dt_util.as_utc(month))
+            if users is None:
+                users = {None, *(total.user for total in ever)}
+                users |= {user.id for user in self.desk.house.directory.users}
+            for user in users:
+                self.accounts[user] = await self._async_count(user, ever, this_month)
+            self.month_start = month
         for user in users:
-            newest = (
-                await self.ledger.sessions(SessionQuery(user=user, limit=1))
-                if user
-                else []
-            )
-            mine = [total for total in ever if total.user == user]
-            months = [total for total in this_month if total.user == user]
-            self.accounts[user] = Account(
-                month_energy_wh=sum((total.energy_wh for total in months), Decimal(0)),
-                month_cost=_sum(total.cost for total in months),
-                total_energy_wh=sum((total.energy_wh for total in mine), Decimal(0)),
-                total_cost=_sum(total.cost for total in mine),
-                provisional=sum(total.provisional for total in mine),
-                last_session=newest[0] if newest else None,
-            )
             self._tell(("user", user))
+
+    async def _async_count(
+        self, user: str | None, ever: Iterable[Total], this_month: Iterable[Total]
+    ) -> Account:
+        """Add up one user's account from everybody's totals."""
+        newest = await self.ledger.sessions(SessionQuery(user=user or NOBODY, limit=1))
+        mine = [total for total in ever if total.user == user]
+        month = [total for total in this_month if total.user == user]
+        return Account(
+            month_energy_wh=sum((total.energy_wh for total in month), Decimal(0)),
+            month_cost=self._cost(month),
+            month_provisional=sum(total.provisional for total in month),
+            total_energy_wh=sum((total.energy_wh for total in mine), Decimal(0)),
+            total_cost=self._cost(mine),
+            provisional=sum(total.provisional for total in mine),
+            last_session=newest[0] if newest else None,
+        )
+
+    def _cost(self, totals: Iterable[Total]) -> Decimal | None:
+        """Add up the costs that are in the house's currency."""
+        return _sum(total.cost for total in totals if total.currency == self.currency)
+
+    def account(self, user: str | None) -> Account:
+        """Return a user's account, with what open sessions have added so far."""
+        account = self.accounts.get(user, Account())
+        for station in self.desk.stations.values():
+            for opened in station.open.values():
+                if opened.session.user == user:
+                    account = account.with_open(
+                        opened.session,
+                        opened.energy.delivered_wh,
+                        self.running_cost(opened.session),
+                    )
+        return account
 
     # --- what the desk tells -----------------------------------------------------------
 
@@ -319,6 +466,8 @@ class LaddaHub:
         self._tell(("connector", identity, connector))
         if connector == 0:
             self._tell(("station", identity))
+        if (opened := self.station(identity).session_at(connector)) is not None:
+            self._tell(("user", opened.session.user))
 
     @callback
     def session_started(self, session: Session) -> None:
@@ -334,7 +483,7 @@ class LaddaHub:
     def accounts_changed(self, users: Collection[str | None]) -> None:
         """What users owe changed."""
         self.entry.async_create_task(
-            self.hass, self.async_count_accounts(), f"{DOMAIN} accounts"
+            self.hass, self.async_count_accounts(users), f"{DOMAIN} accounts"
         )
 
     @callback
@@ -369,6 +518,27 @@ class LaddaHub:
         )
 
     @callback
+    def _forget_known_tags(self) -> None:
+        """Ask no more about tags that have been given to a user."""
+        for (domain, issue_id), issue in list(ir.async_get(self.hass).issues.items()):
+            if domain != DOMAIN or issue.translation_key != "unknown_tag":
+                continue
+            if self.desk.house.directory.owner(str((issue.data or {}).get("tag"))):
+                ir.async_delete_issue(self.hass, DOMAIN, issue_id)
+
+    @callback
+    def progressed(self, identity: str, progress: Progress) -> None:
+        """A station tells how far a long job has come."""
+        if progress.job is not Job.FIRMWARE and progress.status in UPLOAD_FAILURES:
+            self.uploads.give_up(identity, progress.status)
+        self._tell(("station", identity))
+
+    @callback
+    def security_noticed(self, identity: str, event: SecurityEvent) -> None:
+        """A station noticed something about its own security."""
+        self._tell_event(SecurityNoticed(identity, event))
+
+    @callback
     def stranger_seen(self, stranger: Stranger) -> None:
         """A station asks to be adopted: it appears among the discovered devices."""
         discovery_flow.async_create_flow(
@@ -401,7 +571,8 @@ class LaddaHub:
     def async_listen(self, topic: Any, update: CALLBACK_TYPE) -> CALLBACK_TYPE:
         """Call `update` whenever a topic changes; return how to stop that.
 
-        Topics: ("station", identity), ("connector", identity, number), ("user", id).
+        Topics: ("station", identity), ("connector", identity, number), ("user", id),
+        ("prices",) for what helpers show, ("house",) for what the owner set up.
         """
         listeners = self._listeners[topic]
         listeners.add(update)
@@ -463,49 +634,69 @@ class LaddaHub:
         """Return the numbers of the connectors that have been published."""
         return list(self._connectors[identity])
 
-    def running_cost(self, session: Session) -> RunningRating | None:
-        """Return what an open session has cost so far."""
-        return self.desk.running_cost(session.id)
+    @property
+    def currency(self) -> str:
+        """The house's currency, ISO 4217."""
+        return self.hass.config.currency
 
-    def subentry_id(self, identity: str) -> str | None:
+    def subentries(self, kind: str) -> list[ConfigSubentry]:
+        """Return the subentries of a kind that have been taken over."""
+        return [
+            subentry
+            for subentry in self.entry.get_subentries_of_type(kind)
+            if subentry.subentry_id in self._taken_over
+        ]
+
+    def subentry(self, identity: str) -> ConfigSubentry | None:
         """Return a station's subentry."""
         return next(
             (
-                subentry.subentry_id
-                for subentry in self.entry.get_subentries_of_type(SUBENTRY_STATION)
+                subentry
+                for subentry in self.subentries(SUBENTRY_STATION)
                 if subentry.data[CONF_IDENTITY] == identity
             ),
             None,
         )
 
+    def subentry_id(self, identity: str) -> str | None:
+        """Return the id of a station's subentry."""
+        subentry = self.subentry(identity)
+        return subentry.subentry_id if subentry else None
+
+    def running_cost(self, session: Session) -> RunningRating | None:
+        """Return what an open session has cost so far."""
+        return self.desk.running_cost(session.id)
+
     @callback
     def _publish_connectors(self, identity: str) -> None:
         """Make a station's connectors known, once it is clear how many there are."""
-        station = self.desk.stations.get(identity)
-        if identity not in self.desk.house.stations or station is None:
+        if identity not in self.desk.house.stations:
             return
-        seen = {number for number in station.connectors if number}
         told = self.desk.capabilities(identity).connectors
-        if (
-            told is None
-            and identity not in self._settling
-            and not self._connectors[identity]
-        ):
-            if seen:
-                self._settling[identity] = self.hass.loop.call_later(
-                    CONNECTORS_SETTLE, self._publish_seen, identity
-                )
-            return
-        if told is not None:
-            seen |= set(range(1, min(told, 16) + 1))
-        self._publish(identity, seen)
+        if told is not None or self._connectors[identity]:
+            self._publish_known(identity)
+        elif identity not in self._settling and self._known_connectors(identity):
+            self._settling[identity] = self.hass.loop.call_later(
+                CONNECTORS_SETTLE, self._publish_settled, identity
+            )
 
     @callback
-    def _publish_seen(self, identity: str) -> None:
-        """Publish the connectors that a station has told of by using them."""
+    def _publish_settled(self, identity: str) -> None:
+        """Publish the connectors that a station has told of meanwhile."""
+        del self._settling[identity]
         if identity in self.desk.house.stations:
-            station = self.desk.stations[identity]
-            self._publish(identity, {number for number in station.connectors if number})
+            self._publish_known(identity)
+
+    def _known_connectors(self, identity: str) -> set[int]:
+        """Return the connectors that a station has used or says that it has."""
+        seen = {number for number in self.station(identity).connectors if number}
+        told = self.desk.capabilities(identity).connectors or 0
+        return seen | set(range(1, min(told, 16) + 1))
+
+    @callback
+    def _publish_known(self, identity: str) -> None:
+        """Publish all connectors that are known now."""
+        self._publish(identity, self._known_connectors(identity))
 
     @callback
     def _publish(self, identity: str, numbers: Iterable[int]) -> None:
@@ -521,35 +712,30 @@ class LaddaHub:
                 tell(identity, number)
 
     @callback
+    def _describe_devices(self) -> None:
+        """Keep the devices of everybody and everything in the house."""
+        for identity in self.desk.house.stations:
+            self._describe_device(identity)
+        for kind in (SUBENTRY_USER, SUBENTRY_TARIFF):
+            for subentry in self.subentries(kind):
+                async_describe_account(self.hass, self.entry, subentry)
+
+    @callback
     def _describe_device(self, identity: str) -> None:
         """Keep a station's device, and one for each of several connectors."""
-        options = self.desk.house.stations.get(identity)
-        subentry_id = self.subentry_id(identity)
-        if options is None or subentry_id is None:
-            return
-        info = self.desk.stations[identity].info
-        registry = dr.async_get(self.hass)
-        device = registry.async_get_or_create(
-            config_entry_id=self.entry.entry_id,
-            config_subentry_id=subentry_id,
-            identifiers={(DOMAIN, identity)},
-            name=options.name,
-            manufacturer=(info and info.vendor) or None,
-            model=(info and info.model) or None,
-            serial_number=(info and info.serial) or None,
-            sw_version=(info and info.firmware) or None,
-        )
-        numbers = self._connectors[identity]
-        if len(numbers) > 1:
-            for number in numbers:
-                registry.async_get_or_create_child(
-                    config_entry_id=self.entry.entry_id,
-                    config_subentry_id=subentry_id,
-                    identifiers={(DOMAIN, f"{identity}_{number}")},
-                    parent_device_id=device.id,
-                    translation_key="connector",
-                    translation_placeholders={"number": str(number)},
-                )
+        if (subentry := self.subentry(identity)) is not None:
+            async_describe_station(
+                self.hass,
+                self.entry,
+                subentry,
+                self.desk.stations[identity].info,
+                self._connectors[identity],
+            )
+
+
+def _address(entry: LaddaConfigEntry) -> tuple[str, int]:
+    """Return the address (empty: all) and the port that stations connect to."""
+    return entry.data.get(CONF_HOST, ""), entry.data[CONF_PORT]
 
 
 async def _async_open_ledger(hass: HomeAssistant) -> Ledger:

@@ -70,7 +70,7 @@ def named_charger(hass: HomeAssistant, data: Mapping[str, Any]) -> Charger:
     connector = data.get(ATTR_CONNECTOR)
     only = None
     if isinstance(device, dr.ChildDeviceEntry):
-        identity, _, number = identity.rpartition("_")
+        identity, _, number = identity.rpartition("/")
         only = int(number)
     if identity not in hub.desk.house.stations:
         raise ServiceValidationError(

@@ -19,7 +19,13 @@ from homeassistant.helpers import config_validation as cv
 from homeassistant.helpers.service import async_register_admin_service
 from homeassistant.helpers.typing import VolSchemaType
 
-from . import charger_actions as charger, session_actions as session
+from . import (
+    certificate_actions as certificate,
+    charger_actions as charger,
+    maintenance_actions as maintenance,
+    reservation_actions as reservation,
+    session_actions as session,
+)
 from .billing.exact import number
 from .const import DOMAIN
 from .resolve import ATTR_CONNECTOR
@@ -31,10 +37,14 @@ MESSAGES: Final = (
     "DiagnosticsStatusNotification",
     "FirmwareStatusNotification",
     "Heartbeat",
+    "LogStatusNotification",
     "MeterValues",
+    "SignChargePointCertificate",
     "StatusNotification",
 )
 RESETS: Final = ("soft", charger.HARD)
+LOGS: Final = ("diagnostics", maintenance.SECURITY_LOG)
+A_DAY: Final = {"hours": 24}
 
 
 def exact_number(value: Any) -> Decimal:
@@ -64,9 +74,26 @@ def connector_of_device(data: dict[str, Any]) -> dict[str, Any]:
     return data
 
 
+def installed_when_signed(data: dict[str, Any]) -> dict[str, Any]:
+    """Insist on a signature where a time of installation is given."""
+    if maintenance.ATTR_INSTALL in data and maintenance.ATTR_SIGNATURE not in data:
+        raise vol.Invalid(
+            "only signed firmware is installed at a time of its own",
+            path=[maintenance.ATTR_SIGNATURE],
+        )
+    return data
+
+
 COUNT: Final = vol.All(vol.Coerce(int), vol.Range(min=1))
 CHARGER: Final = vol.Schema({vol.Required(ATTR_DEVICE_ID): cv.string})
 CONNECTOR: Final = CHARGER.extend({vol.Optional(ATTR_CONNECTOR): COUNT})
+UPLOAD: Final = CHARGER.extend(
+    {
+        vol.Optional(maintenance.ATTR_LOCATION): cv.string,
+        vol.Optional(maintenance.ATTR_SINCE): cv.datetime,
+        vol.Optional(maintenance.ATTR_UNTIL): cv.datetime,
+    }
+)
 SESSION: Final = vol.Schema({vol.Required(session.ATTR_SESSION_ID): COUNT})
 
 
@@ -172,6 +199,100 @@ ACTIONS: Final = (
             {
                 vol.Required(charger.ATTR_ACTION): cv.string,
                 vol.Required(charger.ATTR_PAYLOAD): dict,
+            }
+        ),
+        admin=True,
+    ),
+    Action(
+        "reserve",
+        reservation.reserve,
+        vol.All(
+            CONNECTOR.extend(
+                {
+                    vol.Optional(charger.ATTR_USER): cv.string,
+                    vol.Optional(charger.ATTR_TAG): cv.string,
+                    vol.Exclusive(reservation.ATTR_UNTIL, "end"): cv.datetime,
+                    vol.Exclusive(reservation.ATTR_MINUTES, "end"): COUNT,
+                }
+            ),
+            cv.has_at_least_one_key(reservation.ATTR_UNTIL, reservation.ATTR_MINUTES),
+        ),
+    ),
+    Action("cancel_reservation", reservation.cancel_reservation, CONNECTOR),
+    Action(
+        "update_firmware",
+        maintenance.update_firmware,
+        vol.All(
+            CHARGER.extend(
+                {
+                    vol.Required(maintenance.ATTR_LOCATION): cv.string,
+                    vol.Optional(maintenance.ATTR_RETRIEVE): cv.datetime,
+                    vol.Optional(maintenance.ATTR_INSTALL): cv.datetime,
+                    vol.Inclusive(maintenance.ATTR_CERTIFICATE, "signed"): cv.string,
+                    vol.Inclusive(maintenance.ATTR_SIGNATURE, "signed"): cv.string,
+                }
+            ),
+            installed_when_signed,
+        ),
+        admin=True,
+    ),
+    Action("get_diagnostics", maintenance.get_diagnostics, UPLOAD, admin=True),
+    Action(
+        "get_log",
+        maintenance.get_log,
+        UPLOAD.extend({vol.Required(maintenance.ATTR_LOG): vol.In(LOGS)}),
+        admin=True,
+    ),
+    Action("clear_cache", maintenance.clear_cache, CHARGER, admin=True),
+    Action(
+        "get_composite_schedule",
+        maintenance.get_composite_schedule,
+        CONNECTOR.extend(
+            {
+                vol.Optional(maintenance.ATTR_DURATION, default=A_DAY): vol.All(
+                    cv.time_period, cv.positive_timedelta
+                )
+            }
+        ),
+        admin=True,
+        response=SupportsResponse.ONLY,
+    ),
+    Action(
+        "get_local_list_version",
+        maintenance.get_local_list_version,
+        CHARGER,
+        admin=True,
+        response=SupportsResponse.ONLY,
+    ),
+    Action(
+        "list_certificates",
+        certificate.list_certificates,
+        CHARGER,
+        admin=True,
+        response=SupportsResponse.ONLY,
+    ),
+    Action(
+        "install_certificate",
+        certificate.install_certificate,
+        CHARGER.extend(
+            {
+                vol.Required(certificate.ATTR_TYPE): vol.In(certificate.TYPES),
+                vol.Required(maintenance.ATTR_CERTIFICATE): cv.string,
+            }
+        ),
+        admin=True,
+    ),
+    Action(
+        "delete_certificate",
+        certificate.delete_certificate,
+        CHARGER.extend(
+            {
+                vol.Required(certificate.ATTR_HASH_ALGORITHM): vol.In(
+                    certificate.HASH_ALGORITHMS
+                ),
+                vol.Required(certificate.ATTR_ISSUER_NAME_HASH): cv.string,
+                vol.Required(certificate.ATTR_ISSUER_KEY_HASH): cv.string,
+                vol.Required(certificate.ATTR_SERIAL_NUMBER): cv.string,
             }
         ),
         admin=True,

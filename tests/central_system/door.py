@@ -15,6 +15,7 @@ from custom_components.ladda.central_system import (
     Admission,
     CentralSystem,
     Link,
+    ServerTls,
     Verdict,
 )
 from custom_components.ladda.charging.decisions import Decision, Noted, Registered
@@ -93,13 +94,16 @@ class Door:
 
 
 @asynccontextmanager
-async def at_the_door(**admissions: Admission) -> AsyncIterator[Door]:
+async def at_the_door(
+    tls: ServerTls | None = None, **admissions: Admission
+) -> AsyncIterator[Door]:
     """Open a listener that knows `garage`, and the stations given."""
     desk = Desk({"garage": Admission(Verdict.KNOWN), **admissions})
     central = CentralSystem(desk, clock=lambda: NOW)
-    port = await central.start("127.0.0.1", 0)
+    port = await central.start("127.0.0.1", 0, tls)
+    url = f"{'wss' if tls else 'ws'}://127.0.0.1:{port}"
     async with ClientSession() as client:
-        door = Door(central, desk, f"ws://127.0.0.1:{port}", port, client)
+        door = Door(central, desk, url, port, client)
         try:
             yield door
         finally:

@@ -13,6 +13,7 @@ from custom_components.ladda.central_system import (
     NoAnswer,
     NotStored,
     Refused,
+    patience,
 )
 from custom_components.ladda.central_system.listener import MAX_FRAME
 from custom_components.ladda.charging.decisions import (
@@ -73,7 +74,7 @@ async def test_calls_are_answered_one_by_one_in_their_order(door: Door) -> None:
         ([2, "1", {}, {}], [4, "1", "NotImplemented"]),
         ([2, "1", "Fly", {}], [4, "1", "NotImplemented"]),
         ([2, "1", "Reset", {"type": "Hard"}], [4, "1", "NotSupported"]),
-        ([2, "1", "SignCertificate", {"csr": ""}], [4, "1", "NotSupported"]),
+        ([2, "1", "SignCertificate", {}], [4, "1", "ProtocolError"]),
         ([2, "1", "Authorize", {}], [4, "1", "ProtocolError"]),
         (
             [2, "1", "StatusNotification", {"connectorId": 1, "status": "Dancing"}],
@@ -320,7 +321,10 @@ async def test_an_answer_given_twice_counts_once(door: Door) -> None:
     await until(lambda: rpc.refused == 1)
 
 
-async def test_answers_that_nobody_asked_for_are_dropped(door: Door) -> None:
+async def test_answers_that_nobody_asked_for_are_dropped(
+    door: Door, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(patience, "BURST", 5000)
     ws = await door.come()
     rpc = door.link().rpc
     await say(ws, *([3, str(number), {}] for number in range(3000)))

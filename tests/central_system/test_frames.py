@@ -85,7 +85,7 @@ def test_a_call_is_compact_json() -> None:
         (b'[4,"1","Code","text",{},1]', CallError("1", "Code", "text")),
         (b'[4,"1",null,null]', CallError("1", "GenericError", "")),
         (b"[4,1]", Unreadable("not an OCPP message")),
-        (b"[6]", Unreadable("message type 6")),
+        (b"[6]", Unreadable("unknown message type")),
         (b'[3,"id",{"configurationKey":[]', Unreadable("not JSON")),
     ],
 )

@@ -10,6 +10,7 @@ from pathlib import Path
 from custom_components.ladda.billing.tariffs import FixedPrice, HelperPrice, Tariff
 from custom_components.ladda.billing.users import Directory, User
 from custom_components.ladda.central_system import CentralSystem
+from custom_components.ladda.charging.events import Progress, SecurityEvent
 from custom_components.ladda.charging.model import Authorization
 from custom_components.ladda.charging.session import Session
 from custom_components.ladda.desk import ChargingDesk, House, StationOptions, Stranger
@@ -99,6 +100,14 @@ class Ear:
     def stranger_seen(self, stranger: Stranger) -> None:
         """A stranger was seen."""
         self.strangers.append(stranger)
+
+    def progressed(self, identity: str, progress: Progress) -> None:
+        """A job came further."""
+        self.told.append(("progress", (identity, progress)))
+
+    def security_noticed(self, identity: str, event: SecurityEvent) -> None:
+        """A station noticed something."""
+        self.told.append(("security", (identity, event)))
 
 
 @dataclass

@@ -6,26 +6,48 @@ from .errors import (
     NoAnswer,
     NotAccepted,
     NotStored,
+    NotUploaded,
     Refused,
     StationError,
 )
 from .link import Link
 from .listener import Admission, CentralSystem, Desk, Verdict
+from .ocpp16.certificates import CertificateId, Trust
+from .ocpp16.composite_schedule import CompositeSchedule
+from .ocpp16.maintenance import Signature
+from .ocpp16.profiles import StationProfile, profile_of
 from .ocpp16.settings import capabilities, standard_settings
+from .oddities import STRANGERS
+from .tls import CertificateFiles, CertificateUnusable, ServerTls, load_certificate
+from .uploads import Upload, UploadReceiver
 
 __all__ = [
+    "STRANGERS",
     "Admission",
     "BadAnswer",
     "CentralSystem",
+    "CertificateFiles",
+    "CertificateId",
+    "CertificateUnusable",
+    "CompositeSchedule",
     "Desk",
     "Disconnected",
     "Link",
     "NoAnswer",
     "NotAccepted",
     "NotStored",
+    "NotUploaded",
     "Refused",
+    "ServerTls",
+    "Signature",
     "StationError",
+    "StationProfile",
+    "Trust",
+    "Upload",
+    "UploadReceiver",
     "Verdict",
     "capabilities",
+    "load_certificate",
+    "profile_of",
     "standard_settings",
 ]

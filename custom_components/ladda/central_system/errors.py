@@ -44,5 +44,9 @@ class NotAccepted(StationError):
         self.status = status
 
 
+class NotUploaded(StationError):
+    """The station did not deliver the file that it was asked for."""
+
+
 class NotStored(Exception):
     """What a station reported could not be stored; it is asked to send it again."""

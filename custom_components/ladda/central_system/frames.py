@@ -100,7 +100,7 @@ def parse(raw: bytes) -> Frame:
             text = rest[1] if len(rest) > 1 and isinstance(rest[1], str) else ""
             return CallError(id_, code or ErrorCode.GENERIC_ERROR, text)
         case [int(kind), *_] if kind not in (2, 3, 4):
-            return Unreadable(f"message type {kind}")
+            return Unreadable("unknown message type")
     return Unreadable("not an OCPP message")
 
 

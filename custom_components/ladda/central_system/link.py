@@ -12,7 +12,10 @@ from ..charging.events import StationEvent
 from ..charging.model import Registration
 from .frames import ErrorCode, Refusal
 from .ocpp16 import inbound, settings
+from .ocpp16.certificates import Certificates
 from .ocpp16.commands import Commands
+from .ocpp16.maintenance import Maintenance
+from .ocpp16.profiles import StationProfile
 from .rpc import RpcSession
 
 STRANGER_PAUSE: Final = 0.1  # s
@@ -41,14 +44,31 @@ class Link:
         registration: Registration,
         desk: EventHandler,
         clock: Callable[[], datetime],
+        note: Callable[[str], None],
+        reached_at: str,
     ) -> None:
-        """Take the WebSocket of the station `identity`, open to the address `remote`."""
+        """Take the WebSocket of the station `identity`, open to the address `remote`.
+
+        `note` counts what is refused or odd, by a few words that say what it is;
+        `reached_at` is the URL at which the station reaches us, without a path.
+        """
         self.identity = identity
         self.remote = remote
         self.registration = registration
         self.connected_at = clock()
-        self.rpc = RpcSession(ws, transport, identity, self._on_call)
+        self.note = note
+        self.reached_at = reached_at
+        self.rpc = RpcSession(
+            ws,
+            transport,
+            identity,
+            self._on_call,
+            note=note,
+            lasting=inbound.TRANSACTION_MESSAGES,
+        )
         self.commands = Commands(self.rpc.call, clock)
+        self.maintenance = Maintenance(self.rpc.call, clock)
+        self.certificates = Certificates(self.rpc.call)
         self._desk = desk
         self._clock = clock
 
@@ -66,13 +86,15 @@ class Link:
         return inbound.answer(event, decision, self._clock())
 
     async def bring_settings_in_line(
-        self, refused_before: dict[str, str], *, write: bool
+        self, refused_before: dict[str, str], profile: StationProfile, *, write: bool
     ) -> settings.SettingsReport:
         """Read the station's settings; if `write`, change what billing needs.
 
         `refused_before` are settings that it is known to refuse. Raises Disconnected.
         """
-        return await settings.bring_in_line(self.commands, refused_before, write=write)
+        return await settings.bring_in_line(
+            self.commands, refused_before, write=write, untouched=profile.untouched
+        )
 
     async def run(self) -> None:
         """Converse until the connection ends."""

@@ -6,7 +6,7 @@ is slowed down by TCP itself. Our own calls go out one at a time (§4.1.1).
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection
 from contextlib import suppress
 import logging
 from typing import Any, Final
@@ -16,6 +16,7 @@ from aiohttp import WSCloseCode, WSMessage, WSMsgType, web
 
 from . import frames
 from .errors import BadAnswer, Disconnected, NoAnswer, NotStored, Refused
+from .patience import Patience
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -30,7 +31,10 @@ type _Answer = frames.CallResult | frames.CallError | None
 
 
 class RpcSession:
-    """Calls and answers in both directions until the connection ends."""
+    """Calls and answers in both directions until the connection ends.
+
+    `flooded`: it ended because the station sent more than anybody needs.
+    """
 
     def __init__(
         self,
@@ -39,23 +43,33 @@ class RpcSession:
         name: str,
         handler: CallHandler,
         *,
+        note: Callable[[str], None],
+        lasting: Collection[str],
         call_timeout: float = CALL_TIMEOUT,
     ) -> None:
         """Prepare a conversation over `ws`, which is open on `transport`.
 
-        `name` is for the log, `call_timeout` in s.
+        `name` is for the log, `note` counts what was refused. `lasting` are the
+        actions that stations keep and send until they are answered: any number of
+        them is listened to. `call_timeout` in s.
         """
         self._ws = ws
         self._transport = transport
         self._name = name
         self._handler = handler
+        self._note = note
+        self._lasting = lasting
         self._call_timeout = call_timeout
         self._loop = asyncio.get_running_loop()
         self._turn = asyncio.Lock()
         self._pending: dict[str, asyncio.Future[_Answer]] = {}
+        self._patience = Patience(self._loop.time())
+        self._went_wrong: set[str] = set()  # told once, lest the log overflows
+        self._last_told: tuple[bytes, bytes] | None = None
         self.last_heard = self._loop.time()
         self.answers_pings = False
         self.refused = 0
+        self.flooded = False
 
     @property
     def closed(self) -> bool:
@@ -77,13 +91,30 @@ class RpcSession:
                 message = await self._ws.receive()
                 if message.type is WSMsgType.TEXT:
                     self.last_heard = self._loop.time()
-                    await self._on_frame(message.data)
-                elif not await self._on_control(message):
+                    vital = await self._on_frame(message.data)
+                elif await self._on_control(message):
+                    vital = False
+                else:
+                    return
+                if not vital and not await self._bear(len(message.data)):
                     return
         finally:
             for future in self._pending.values():
                 if not future.done():
                     future.set_result(None)
+
+    async def _bear(self, size: int) -> bool:
+        """Slow down who says more than is needed; return whether we go on listening."""
+        pause = self._patience.spend(size, self._loop.time())
+        if not pause:
+            return True
+        self._note("more messages than anybody needs")
+        if self._patience.is_exhausted(self._loop.time()):
+            self.flooded = True
+            await self.close(WSCloseCode.POLICY_VIOLATION)
+            return False
+        await asyncio.sleep(pause)
+        return True
 
     async def _on_control(self, message: WSMessage) -> bool:
         """Handle what is no text; return whether the conversation goes on."""
@@ -100,18 +131,31 @@ class RpcSession:
                 await self.close(WSCloseCode.UNSUPPORTED_DATA)
         return False
 
-    async def _on_frame(self, raw: bytes) -> None:
-        """Answer a call, or hand an answer to who waits for it."""
+    async def _on_frame(self, raw: bytes) -> bool:
+        """Answer a call, or hand an answer to who waits for it; return if it was vital."""
         frame = frames.parse(raw)
         if isinstance(frame, frames.Call):
+            refused = self.refused
+            if frame.action in self._lasting:
+                await self._send(await self._answer_once(frame, raw))
+                return refused == self.refused
             await self._send(await self._answer(frame))
         elif isinstance(frame, frames.CallResult | frames.CallError):
-            self._on_answer(frame)
+            return self._on_answer(frame)
         elif isinstance(frame, frames.BadCall):
             await self._send(self._refuse(frame.id, frame.refusal))
         else:
-            self.refused += 1
-            _LOGGER.debug("%s sent something unreadable: %s", self._name, frame.reason)
+            self._count(frame.reason)
+        return False
+
+    async def _answer_once(self, call: frames.Call, raw: bytes) -> bytes:
+        """Give a call that is sent again, to the letter, the answer that it got."""
+        if self._last_told is not None and self._last_told[0] == raw:
+            return self._last_told[1]
+        refused = self.refused
+        answer = await self._answer(call)
+        self._last_told = (raw, answer) if refused == self.refused else None
+        return answer
 
     async def _answer(self, call: frames.Call) -> bytes:
         """Have a call handled; where we fail, the station sends it again (1.6 §3.7.1)."""
@@ -124,23 +168,29 @@ class RpcSession:
         except NotStored:
             pass
         except Exception:
-            _LOGGER.exception("A %s of %s went wrong here", call.action, self._name)
+            if call.action not in self._went_wrong:
+                self._went_wrong.add(call.action)
+                _LOGGER.exception("A %s of %s went wrong here", call.action, self._name)
         return self._refuse(call.id, frames.Refusal(frames.ErrorCode.INTERNAL_ERROR))
 
-    def _on_answer(self, frame: frames.CallResult | frames.CallError) -> None:
-        """Hand an answer over; one that nobody waits for is counted and dropped."""
+    def _on_answer(self, frame: frames.CallResult | frames.CallError) -> bool:
+        """Hand an answer over, if anybody waits for it; return whether somebody did."""
         future = self._pending.get(frame.id)
         if future is None or future.done():
-            self.refused += 1
-            _LOGGER.debug("%s answered a call nobody waits for", self._name)
-        else:
-            future.set_result(frame)
+            self._count("an answer that nobody waits for")
+            return False
+        future.set_result(frame)
+        return True
 
     def _refuse(self, id_: str | int, refusal: frames.Refusal) -> bytes:
         """Count a refusal and write it."""
-        self.refused += 1
-        _LOGGER.debug("%s was refused: %s", self._name, refusal)
+        self._count(str(refusal))
         return frames.error(id_, refusal)
+
+    def _count(self, kind: str) -> None:
+        """Count something that is refused."""
+        self.refused += 1
+        self._note(kind)
 
     async def _send(self, data: bytes, kind: WSMsgType = WSMsgType.TEXT) -> None:
         """Write one frame; raises Disconnected when the connection is gone."""

@@ -13,6 +13,7 @@ from custom_components.ladda.central_system.ocpp16 import inbound
 from custom_components.ladda.charging.decisions import (
     Authorized,
     Decision,
+    Declined,
     Noted,
     Registered,
     Started,
@@ -20,6 +21,7 @@ from custom_components.ladda.charging.decisions import (
 )
 from custom_components.ladda.charging.events import (
     Booted,
+    CertificateRequested,
     Heartbeat,
     MeterValuesReported,
     Progress,
@@ -34,6 +36,7 @@ from custom_components.ladda.charging.events import (
 from custom_components.ladda.charging.model import (
     Authorization,
     ConnectorStatus,
+    Job,
     Measurand,
     MeterValue,
     Registration,
@@ -126,6 +129,17 @@ FIELDS = [
             TransactionStarted(2, "04AA", NOW, Decimal("10.5")),
         ),
         (
+            "StartTransaction",
+            {
+                "connectorId": 1,
+                "idTag": "04AA",
+                "meterStart": 0,
+                "timestamp": AT,
+                "reservationId": "3",
+            },
+            TransactionStarted(1, "04AA", NOW, Decimal(0), 3),
+        ),
+        (
             "StopTransaction",
             {"transactionId": 7, "meterStop": 1000, "timestamp": AT},
             TransactionStopped(7, NOW, Decimal(1000)),
@@ -172,19 +186,25 @@ FIELDS = [
         (
             "DiagnosticsStatusNotification",
             {"status": "Uploading"},
-            Progress("diagnostics", "Uploading"),
+            Progress(Job.DIAGNOSTICS, "uploading"),
         ),
         (
             "SignedFirmwareStatusNotification",
-            {"status": "Installed"},
-            Progress("firmware", "Installed"),
+            {"status": "InstallVerificationFailed", "requestId": 1},
+            Progress(Job.FIRMWARE, "install_verification_failed"),
         ),
-        ("LogStatusNotification", {"status": "Idle"}, Progress("log", "Idle")),
+        ("LogStatusNotification", {"status": "Idle"}, Progress(Job.LOG, "idle")),
         (
             "SecurityEventNotification",
             {"type": "SettingSystemTime", "timestamp": AT},
-            SecurityEvent("SettingSystemTime", NOW),
+            SecurityEvent("setting_system_time", NOW),
         ),
+        (
+            "SecurityEventNotification",
+            {"type": "InvalidTLSVersion", "techInfo": "TLS 1.0"},
+            SecurityEvent("invalid_tls_version", None, "TLS 1.0"),
+        ),
+        ("SignCertificate", {"csr": "a request"}, CertificateRequested("a request")),
     ],
 )
 def test_what_a_station_reports(
@@ -250,7 +270,8 @@ def test_meter_values_are_salvaged(
         ("", {}, ErrorCode.NOT_IMPLEMENTED),
         ("RemoteStartTransaction", {}, ErrorCode.NOT_SUPPORTED),
         ("BootNotification", {"chargePointVendor": "V"}, ErrorCode.PROTOCOL_ERROR),
-        ("Authorize", {"idTag": True}, ErrorCode.PROTOCOL_ERROR),
+        ("Authorize", {"idTag": True}, ErrorCode.TYPE_CONSTRAINT_VIOLATION),
+        ("Authorize", {"idTag": None}, ErrorCode.PROTOCOL_ERROR),
         ("StatusNotification", {"status": "Available"}, ErrorCode.PROTOCOL_ERROR),
         (
             "StatusNotification",
@@ -338,7 +359,13 @@ UNTIL = datetime(2026, 12, 1, tzinfo=timezone(timedelta(hours=1)))
             {},
         ),
         ("StopTransaction", TransactionStopped(7, None, None), Noted(), {}),
-        ("FirmwareStatusNotification", Progress("firmware", "Idle"), Noted(), {}),
+        (
+            "SignCertificate",
+            CertificateRequested("a request"),
+            Declined(),
+            {"status": "Rejected"},
+        ),
+        ("FirmwareStatusNotification", Progress(Job.FIRMWARE, "idle"), Noted(), {}),
         (
             "BootNotification",
             Booted(StationInfo()),

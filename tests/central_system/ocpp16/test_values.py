@@ -101,6 +101,9 @@ def test_moments(raw: object, moment: datetime | None) -> None:
         (None, ""),
         ({}, ""),
         ("x" * 300, "x" * 255),
+        ("04AA11\x10\x0e", "04AA11"),
+        ("one\ntwo\x00", "one two"),
+        ("\u202egarage", "garage"),
     ],
 )
 def test_texts(raw: object, text: str) -> None:

@@ -5,37 +5,33 @@ the station said no, and the other errors of `central_system.errors` when it
 could not be asked.
 """
 
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import ROUND_DOWN, Decimal
 from itertools import batched
-from typing import Any, Final, Protocol, cast
+from typing import Any, Final, cast
 
-from ocpp.charge_point import remove_nones, serialize_as_dict, snake_to_camel_case
 from ocpp.v16 import call, datatypes, enums
 
 from ...charging.model import Authorization
-from ..errors import Disconnected, NotAccepted, StationError
-from . import values
+from ..errors import Disconnected, StationError
+from . import composite_schedule, values
+from .asking import Asker, Caller
+from .composite_schedule import CompositeSchedule
 from .inbound import id_tag_info, timestamp
 
 # Plus the connector's number: there is one limit of ours, and the next replaces it,
 # whatever the purpose of its profile (§5.16.3).
 LIMIT_PROFILE_ID: Final = 7400
+# What only stations with the whitepaper can be asked to send.
+EXTENDED_TRIGGERS: Final = frozenset(
+    {"LogStatusNotification", "SignChargePointCertificate"}
+)
 MAX_TOKEN: Final = 20  # characters of an IdToken (§7.28)
 NOMINAL_VOLTAGE: Final = 230
 # Profiles start a little in the past, for stations whose clock is behind ours.
 _PROFILE_LEAD: Final = timedelta(seconds=60)
-
-
-class Caller(Protocol):
-    """Sends one action and returns the answer's payload (rpc.RpcSession.call)."""
-
-    def __call__(
-        self, action: str, payload: dict[str, Any], timeout: float | None = None
-    ) -> Awaitable[dict[str, Any]]:
-        """Send `action`; `timeout` in s."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,18 +85,12 @@ LIMIT_WAYS: Final = (
 )
 
 
-def payload_of(message: Any) -> dict[str, Any]:
-    """Make the payload of a message of the `ocpp` package, without nulls."""
-    serialised = remove_nones(serialize_as_dict(message))
-    return cast(dict[str, Any], snake_to_camel_case(serialised))
-
-
-class Commands:
+class Commands(Asker):
     """The commands of one connected station."""
 
     def __init__(self, send: Caller, clock: Callable[[], datetime]) -> None:
         """Take how to send, and the time."""
-        self._send = send
+        super().__init__(send)
         self._clock = clock
 
     async def raw(
@@ -108,17 +98,6 @@ class Commands:
     ) -> dict[str, Any]:
         """Send any message, as it is, and return its answer."""
         return await self._send(action, payload, timeout)
-
-    async def _ask(self, message: Any) -> dict[str, Any]:
-        """Send a message of the `ocpp` package."""
-        return await self._send(type(message).__name__, payload_of(message))
-
-    async def _demand(self, message: Any, *good: str) -> str:
-        """Send a message whose answer has a status, and insist on a good one."""
-        status = values.text((await self._ask(message)).get("status"))
-        if status not in (good or ("Accepted",)):
-            raise NotAccepted(type(message).__name__, status or "no status")
-        return status
 
     async def start(
         self,
@@ -176,12 +155,49 @@ class Commands:
         )
 
     async def trigger(self, message: str, connector: int | None = None) -> None:
-        """Ask the station to send a message of its own (§5.17)."""
+        """Ask the station to send a message of its own (§5.17; whitepaper, F06)."""
+        extended = message in EXTENDED_TRIGGERS
+        ask = call.ExtendedTriggerMessage if extended else call.TriggerMessage
         await self._demand(
-            call.TriggerMessage(
-                requested_message=enums.MessageTrigger(message), connector_id=connector
+            ask(requested_message=enums.MessageTrigger(message), connector_id=connector)
+        )
+
+    async def reserve(
+        self, connector: int, reservation: int, token: str, until: datetime
+    ) -> None:
+        """Let a connector be kept free for a tag (§5.13)."""
+        await self._demand(
+            call.ReserveNow(
+                connector_id=connector,
+                expiry_date=timestamp(until),
+                id_tag=token,
+                reservation_id=reservation,
             )
         )
+
+    async def cancel_reservation(self, reservation: int) -> None:
+        """Give a reservation up (§5.1); that the station has none is as good."""
+        await self._demand(
+            call.CancelReservation(reservation_id=reservation), "Accepted", "Rejected"
+        )
+
+    async def clear_cache(self) -> None:
+        """Let a station forget whom it saw allowed to charge (§5.4)."""
+        await self._demand(call.ClearCache())
+
+    async def composite_schedule(
+        self, connector: int, duration: timedelta, *, in_watts: bool
+    ) -> CompositeSchedule:
+        """Read what a station will offer, all its profiles taken together (§5.7)."""
+        unit = enums.ChargingRateUnitType
+        answer = await self._agree(
+            call.GetCompositeSchedule(
+                connector_id=connector,
+                duration=int(duration.total_seconds()),
+                charging_rate_unit=unit.watts if in_watts else unit.amps,
+            )
+        )
+        return composite_schedule.read(answer, self._clock())
 
     async def get_configuration(
         self, keys: Iterable[str] = ()

@@ -12,6 +12,7 @@ from typing import Any, Final, assert_never
 from ...charging.decisions import (
     Authorized,
     Decision,
+    Declined,
     Noted,
     Registered,
     Started,
@@ -19,6 +20,7 @@ from ...charging.decisions import (
 )
 from ...charging.events import (
     Booted,
+    CertificateRequested,
     Heartbeat,
     MeterValuesReported,
     Progress,
@@ -30,7 +32,7 @@ from ...charging.events import (
     TransactionStopped,
     VendorMessage,
 )
-from ...charging.model import Authorization, ConnectorStatus, StationInfo
+from ...charging.model import Authorization, ConnectorStatus, Job, StationInfo
 from ..frames import ErrorCode, Refusal
 from . import meter_values, values
 
@@ -54,13 +56,21 @@ _ID_TAG_STATUS: Final = {
     Authorization.CONCURRENT: "ConcurrentTx",
 }
 MAX_CONNECTOR: Final = 16
+MAX_CSR: Final = 5500  # characters (whitepaper)
+
+
+def _unusable(payload: dict[str, Any], field: str) -> Refusal:
+    """Say that a field that is needed is missing, or of a wrong type."""
+    if payload.get(field) is None:
+        return Refusal(ErrorCode.PROTOCOL_ERROR, f"{field} is missing")
+    return Refusal(ErrorCode.TYPE_CONSTRAINT_VIOLATION, f"{field} is of a wrong type")
 
 
 def _connector(payload: dict[str, Any]) -> int:
     """Read a connector's number, or refuse it."""
     number = values.integer(payload.get("connectorId"))
     if number is None:
-        raise Refusal(ErrorCode.PROTOCOL_ERROR, "connectorId is missing or no number")
+        raise _unusable(payload, "connectorId")
     if not 0 <= number <= MAX_CONNECTOR:
         raise Refusal(
             ErrorCode.PROPERTY_CONSTRAINT_VIOLATION,
@@ -73,7 +83,7 @@ def _boot(payload: dict[str, Any]) -> Booted:
     """BootNotification (§4.2). Vendor and model may be empty, but must be there."""
     for required in ("chargePointVendor", "chargePointModel"):
         if not isinstance(payload.get(required), str | int | float):
-            raise Refusal(ErrorCode.PROTOCOL_ERROR, f"{required} is missing")
+            raise _unusable(payload, required)
 
     def get(*keys: str) -> str:
         return next(
@@ -101,7 +111,10 @@ def _heartbeat(payload: dict[str, Any]) -> Heartbeat:
 
 def _status(payload: dict[str, Any]) -> StatusReported:
     """StatusNotification (§4.9)."""
-    status = _STATUSES.get(values.text(payload.get("status")).casefold())
+    told = payload.get("status")
+    if not isinstance(told, str):
+        raise _unusable(payload, "status")
+    status = _STATUSES.get(values.text(told).casefold())
     if status is None:
         raise Refusal(ErrorCode.PROPERTY_CONSTRAINT_VIOLATION, "status is not known")
     error = values.filled_text(payload.get("errorCode"))
@@ -119,7 +132,7 @@ def _authorize(payload: dict[str, Any]) -> TokenPresented:
     """Authorize (§4.1)."""
     token = payload.get("idTag")
     if not isinstance(token, str | int) or isinstance(token, bool):
-        raise Refusal(ErrorCode.PROTOCOL_ERROR, "idTag is missing")
+        raise _unusable(payload, "idTag")
     return TokenPresented(values.text(token))
 
 
@@ -136,7 +149,8 @@ def _start(payload: dict[str, Any]) -> TransactionStarted:
     if connector is None and at is None and meter is None:
         raise Refusal(ErrorCode.PROTOCOL_ERROR, "nothing in it can be used")
     token = values.text(payload.get("idTag"))
-    return TransactionStarted(connector or 1, token, at, meter)
+    reservation = values.integer(payload.get("reservationId"))
+    return TransactionStarted(connector or 1, token, at, meter, reservation)
 
 
 def _stop(payload: dict[str, Any]) -> TransactionStopped:
@@ -179,11 +193,11 @@ def _data_transfer(payload: dict[str, Any]) -> VendorMessage:
     )
 
 
-def _progress(job: str) -> Callable[[dict[str, Any]], Progress]:
-    """Make the reader of a job's status notification (§4.4, §4.5, whitepaper §5)."""
+def _progress(job: Job) -> Callable[[dict[str, Any]], Progress]:
+    """Make the reader of a job's status notification (§4.4, §4.5; whitepaper, L01, N01)."""
 
     def read(payload: dict[str, Any]) -> Progress:
-        return Progress(job, values.text(payload.get("status")))
+        return Progress(job, values.snake_case(values.text(payload.get("status"))))
 
     return read
 
@@ -191,10 +205,18 @@ def _progress(job: str) -> Callable[[dict[str, Any]], Progress]:
 def _security_event(payload: dict[str, Any]) -> SecurityEvent:
     """SecurityEventNotification (whitepaper §5.17)."""
     return SecurityEvent(
-        kind=values.text(payload.get("type")),
+        kind=values.snake_case(values.text(payload.get("type"))),
         at=values.moment(payload.get("timestamp")),
         info=values.text(payload.get("techInfo")),
     )
+
+
+def _sign_certificate(payload: dict[str, Any]) -> CertificateRequested:
+    """SignCertificate (whitepaper, A02)."""
+    csr = payload.get("csr")
+    if not isinstance(csr, str):
+        raise Refusal(ErrorCode.PROTOCOL_ERROR, "csr is missing")
+    return CertificateRequested(csr[:MAX_CSR])
 
 
 _READERS: Final[dict[str, Callable[[dict[str, Any]], StationEvent]]] = {
@@ -206,17 +228,17 @@ _READERS: Final[dict[str, Callable[[dict[str, Any]], StationEvent]]] = {
     "StopTransaction": _stop,
     "BootNotification": _boot,
     "DataTransfer": _data_transfer,
-    "DiagnosticsStatusNotification": _progress("diagnostics"),
-    "FirmwareStatusNotification": _progress("firmware"),
-    "SignedFirmwareStatusNotification": _progress("firmware"),
-    "LogStatusNotification": _progress("log"),
+    "DiagnosticsStatusNotification": _progress(Job.DIAGNOSTICS),
+    "FirmwareStatusNotification": _progress(Job.FIRMWARE),
+    "SignedFirmwareStatusNotification": _progress(Job.FIRMWARE),
+    "LogStatusNotification": _progress(Job.LOG),
     "SecurityEventNotification": _security_event,
+    "SignCertificate": _sign_certificate,
 }
 # Actions of OCPP 1.6 and its security whitepaper that we know and do not take from a
-# station: we sign no certificates, and the rest are ours to send.
+# station: they are ours to send.
 _NOT_SUPPORTED: Final = frozenset(
     {
-        "SignCertificate",
         "CancelReservation",
         "CertificateSigned",
         "ChangeAvailability",
@@ -243,6 +265,12 @@ _NOT_SUPPORTED: Final = frozenset(
         "UnlockConnector",
         "UpdateFirmware",
     }
+)
+
+
+# What a station keeps while it is offline, and sends until it is answered (§3.7).
+TRANSACTION_MESSAGES: Final = frozenset(
+    {"StartTransaction", "StopTransaction", "MeterValues"}
 )
 
 
@@ -293,6 +321,8 @@ def answer(event: StationEvent, decision: Decision, now: datetime) -> dict[str, 
                 "transactionId": session,
                 "idTagInfo": id_tag_info(authorization, until),
             }
+        case Declined():
+            return {"status": "Rejected"}
         case VendorAnswer(known, data):
             status = "Accepted" if known else "UnknownVendorId"
             return (

@@ -5,7 +5,7 @@ stations accept, ignore and refuse settings as they like. What a station
 refused is remembered per firmware and not tried again.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 import logging
 from typing import Final
@@ -132,9 +132,15 @@ async def _read_in_lots(
 
 
 async def bring_in_line(
-    commands: Commands, refused_before: dict[str, str], *, write: bool
+    commands: Commands,
+    refused_before: dict[str, str],
+    *,
+    write: bool,
+    untouched: Collection[str] = (),
 ) -> SettingsReport:
     """Read the settings and, if `write`, change what differs from `WANTED`.
+
+    Those that the station's profile wants `untouched` are left as they are.
 
     `refused_before` holds the settings (and values) that this firmware refused; a
     setting that makes the station fall off the line counts as refused, lest it does
@@ -147,7 +153,7 @@ async def bring_in_line(
         found = report.known.get(key)
         if found is None or found.read_only or _same(key, found.value, value):
             continue
-        if report.refused.get(key) == value:
+        if key in untouched or report.refused.get(key) == value:
             continue
         try:
             await _write(commands, key, value, report)

@@ -6,6 +6,7 @@ come as text and text as numbers; text is cut to what we care to keep.
 
 from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
+import re
 from typing import Any, Final
 
 MAX_TEXT: Final = 255
@@ -13,15 +14,27 @@ MAX_NUMBER_TEXT: Final = 40
 DIGITS: Final = 12  # before the point: more are beyond any meter, a broken value
 PLACES: Final = 30  # after it: more are no measurement but a way to fill memory
 INT32: Final = 2**31 - 1
+_WORD_START: Final = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 
 
 def text(value: Any, length: int = MAX_TEXT) -> str:
-    """Read text of at most `length` characters; empty for what is no text."""
+    """Read text of at most `length` characters; empty for what is no text.
+
+    Characters that nobody can see, which some stations append, become blanks.
+    """
     if isinstance(value, str):
-        return value.strip()[:length]
+        read = value.strip()[:length]
+        if read.isprintable():
+            return read
+        return "".join(one if one.isprintable() else " " for one in read).strip()
     if isinstance(value, int | float) and not isinstance(value, bool):
         return str(value)[:length]
     return ""
+
+
+def snake_case(word: str) -> str:
+    """Write one of OCPP's words as ours are: InvalidTLSVersion as invalid_tls_version."""
+    return _WORD_START.sub("_", word).lower()
 
 
 def filled_text(value: Any, length: int = MAX_TEXT) -> str:

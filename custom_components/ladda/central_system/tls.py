@@ -1,0 +1,204 @@
+"""TLS of the listener; its certificate is renewed while stations stay connected."""
+
+import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+import logging
+from pathlib import Path
+from ssl import (
+    PROTOCOL_TLS_SERVER,
+    SSLContext,
+    SSLError,
+    SSLObject,
+    SSLWantReadError,
+    TLSVersion,
+)
+from typing import Final
+
+from cryptography import x509
+
+_LOGGER = logging.getLogger(__name__)
+
+# What OpenSSL says of a key and a certificate that are no pair, of one kind or of two
+_NO_PAIR: Final = {"KEY_VALUES_MISMATCH", "NO_CERTIFICATE_ASSIGNED"}
+_CIPHERS: Final = "ECDHE+AESGCM:ECDHE+CHACHA20"
+_LEGACY_CIPHERS: Final = "AES128-GCM-SHA256:AES256-GCM-SHA384"
+
+
+class Flaw(StrEnum):
+    """Why a certificate or its key cannot be used."""
+
+    FILE_NOT_FOUND = "file_not_found"
+    NO_PERMISSION = "no_permission"
+    NOT_A_CERTIFICATE = "not_a_certificate"
+    UNSUITABLE = "certificate_unsuitable"
+    EXPIRED = "certificate_expired"
+    NOT_A_KEY = "not_a_key"
+    KEY_HAS_PASSWORD = "key_has_password"
+    KEY_DOES_NOT_FIT = "key_does_not_fit"
+
+
+class CertificateUnusable(Exception):
+    """A certificate, or its key, cannot be used; `path` is the file to look at."""
+
+    def __init__(self, flaw: Flaw, path: Path) -> None:
+        """Name what is wrong, and with which file."""
+        super().__init__(f"{path}: {flaw.replace('_', ' ')}")
+        self.flaw = flaw
+        self.path = path
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CertificateFiles:
+    """Where the certificate, with those that vouch for it, and its key are (PEM).
+
+    `legacy_ciphers` are the ones without forward secrecy, which old stations
+    need; whitepaper A00.FR.317 has them, libraries offer them no more.
+    """
+
+    certificate: Path
+    private_key: Path
+    legacy_ciphers: bool = False
+
+
+# Of each file its inode, time of change (ns) and size (bytes)
+type Stamp = tuple[tuple[int, int, int], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Certificate:
+    """A certificate that was loaded, and what its files looked like then."""
+
+    files: CertificateFiles
+    stamp: Stamp
+    context: SSLContext
+    expires_at: datetime
+
+    def check_expiry(self, now: datetime) -> None:
+        """Raise CertificateUnusable where the certificate is valid no more."""
+        if self.expires_at <= now:
+            raise CertificateUnusable(Flaw.EXPIRED, self.files.certificate)
+
+
+class ServerTls:
+    """What the listener shows to stations that connect over TLS.
+
+    `context` stays the same for good. Renewed certificates get contexts of their
+    own, to which new connections are moved in the handshake: loaded into one that
+    is in use, half a pair would break it, and an old certificate of another kind
+    of key would still be shown.
+    """
+
+    def __init__(self, certificate: Certificate) -> None:
+        """Show a certificate, until there is a newer one."""
+        self._certificate = certificate
+        self.context = certificate.context
+        self.context.sni_callback = self._show
+
+    @property
+    def expires_at(self) -> datetime:
+        """When the certificate that is shown now expires."""
+        return self._certificate.expires_at
+
+    async def renew(self, now: datetime) -> None:
+        """Show the certificate that is in the files, if they have changed.
+
+        Raises CertificateUnusable, and goes on with the one that it has.
+        """
+        renewed = await asyncio.to_thread(_load_changed, self._certificate)
+        if renewed is not None:
+            renewed.check_expiry(now)
+            self._certificate = renewed
+
+    def _show(self, connection: SSLObject, _name: str | None, _: SSLContext) -> None:
+        """Show the newest certificate, whatever name a station asks for, or none."""
+        connection.context = self._certificate.context
+
+
+def load_certificate(files: CertificateFiles) -> Certificate:
+    """Load a certificate and its key, expired or not; reads the disk, so in a thread.
+
+    Raises CertificateUnusable.
+    """
+    stamp = _stamp(files)
+    with _reading(files.certificate):
+        pem = files.certificate.read_bytes()
+    with _reading(files.private_key), files.private_key.open("rb"):
+        pass  # OpenSSL does not tell which of the two it cannot open
+    try:
+        [leaf, *_] = x509.load_pem_x509_certificates(pem)
+    except ValueError as err:
+        raise CertificateUnusable(Flaw.NOT_A_CERTIFICATE, files.certificate) from err
+    return Certificate(files, stamp, _context(files), leaf.not_valid_after_utc)
+
+
+def _load_changed(known: Certificate) -> Certificate | None:
+    """Load the certificate again if its files have changed since."""
+    if _stamp(known.files) == known.stamp:
+        return None
+    return load_certificate(known.files)
+
+
+def _stamp(files: CertificateFiles) -> Stamp:
+    """Look at the files: a renewed one is another, or was written later."""
+    return _look(files.certificate), _look(files.private_key)
+
+
+def _look(path: Path) -> tuple[int, int, int]:
+    """Return a file's inode, time of change (ns) and size (bytes)."""
+    with _reading(path):
+        look = path.stat()
+    return look.st_ino, look.st_mtime_ns, look.st_size
+
+
+@contextmanager
+def _reading(path: Path) -> Iterator[None]:
+    """Say what is wrong where a file cannot be read."""
+    try:
+        yield
+    except PermissionError as err:
+        raise CertificateUnusable(Flaw.NO_PERMISSION, path) from err
+    except (OSError, ValueError) as err:  # no path holds a zero byte
+        raise CertificateUnusable(Flaw.FILE_NOT_FOUND, path) from err
+
+
+def _context(files: CertificateFiles) -> SSLContext:
+    """Make the context of a certificate: TLS 1.2 or 1.3, with forward secrecy first."""
+    context = SSLContext(PROTOCOL_TLS_SERVER)
+    context.minimum_version = TLSVersion.TLSv1_2
+    context.set_ciphers(
+        f"{_CIPHERS}:{_LEGACY_CIPHERS}" if files.legacy_ciphers else _CIPHERS
+    )
+    context.sslobject_class = _Connection
+
+    def give_no_password() -> str:
+        raise CertificateUnusable(Flaw.KEY_HAS_PASSWORD, files.private_key)
+
+    try:
+        context.load_cert_chain(files.certificate, files.private_key, give_no_password)
+    except SSLError as err:
+        if err.reason in _NO_PAIR:
+            flaw = CertificateUnusable(Flaw.KEY_DOES_NOT_FIT, files.private_key)
+        elif not err.reason:  # nothing that OpenSSL takes for a key
+            flaw = CertificateUnusable(Flaw.NOT_A_KEY, files.private_key)
+        else:
+            flaw = CertificateUnusable(Flaw.UNSUITABLE, files.certificate)
+        raise flaw from err
+    return context
+
+
+class _Connection(SSLObject):
+    """A connection that says why it did not come about; asyncio keeps silent."""
+
+    def do_handshake(self) -> None:
+        """Take the handshake a step further; raises SSLError."""
+        try:
+            super().do_handshake()
+        except SSLWantReadError:
+            raise
+        except SSLError as err:
+            _LOGGER.debug("A TLS handshake failed: %s", err.reason)
+            raise

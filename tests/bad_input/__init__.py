@@ -1,0 +1,1 @@
+"""What nobody should send, and some do all the same."""

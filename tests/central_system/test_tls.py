@@ -1,0 +1,348 @@
+"""Stations connect over TLS, and the certificate is renewed under their feet."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from datetime import UTC, datetime, timedelta
+from functools import partial
+import logging
+from pathlib import Path
+import socket
+import ssl
+import warnings
+
+from aiohttp import ClientConnectionError
+import pytest
+
+from custom_components.ladda.central_system import (
+    CertificateFiles,
+    CertificateUnusable,
+    ServerTls,
+    load_certificate,
+)
+from custom_components.ladda.central_system.tls import Flaw
+
+from ..certificates import Files, Key, certificate, ecdsa_key, rsa_key
+from .door import ALIVE, HEARTBEAT, Door, ask, at_the_door
+
+type Spoil = Callable[[Files], None]
+
+TLS_LOGGER = "custom_components.ladda.central_system.tls"
+
+
+@pytest.fixture
+def files(tmp_path: Path) -> Files:
+    """Return the files of a certificate with an RSA key, valid for 90 days."""
+    files = Files.inside(tmp_path)
+    files.write(rsa_key())
+    return files
+
+
+def load(files: Files, *, legacy_ciphers: bool = False) -> ServerTls:
+    """Load the certificate that is in the files."""
+    named = CertificateFiles(
+        certificate=files.certificate,
+        private_key=files.key,
+        legacy_ciphers=legacy_ciphers,
+    )
+    return ServerTls(load_certificate(named))
+
+
+@pytest.fixture
+def tls(files: Files) -> ServerTls:
+    """Return what the listener shows."""
+    return load(files)
+
+
+@pytest.fixture
+async def door(socket_enabled: None, tls: ServerTls) -> AsyncIterator[Door]:
+    """Open a listener that knows the station `garage`, over TLS."""
+    # What fails at accepting, asyncio tells in its debug mode, which nobody has on.
+    asyncio.get_running_loop().set_debug(False)
+    async with at_the_door(tls) as opened:
+        yield opened
+
+
+def old_station(files: Files, ciphers: str) -> ssl.SSLContext:
+    """Return the context of a station that knows TLS 1.2 and some ciphers only."""
+    context = files.trusting()
+    context.maximum_version = ssl.TLSVersion.TLSv1_2
+    context.set_ciphers(ciphers)
+    return context
+
+
+async def handshake(door: Door, context: ssl.SSLContext) -> tuple[str, bytes]:
+    """Return the cipher that is agreed, and the certificate that is seen (DER)."""
+    _, writer = await asyncio.open_connection("127.0.0.1", door.port, ssl=context)
+    seen: ssl.SSLObject = writer.get_extra_info("ssl_object")
+    cipher, shown = seen.cipher(), seen.getpeercert(binary_form=True)
+    assert cipher is not None
+    assert shown is not None
+    writer.close()
+    await writer.wait_closed()
+    return cipher[0], shown
+
+
+def flaw_of(files: Files) -> tuple[Flaw, Path]:
+    """Return what is wrong, and with which file."""
+    with pytest.raises(CertificateUnusable) as unusable:
+        load(files)
+    return unusable.value.flaw, unusable.value.path
+
+
+# --- stations ------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("key", [rsa_key, ecdsa_key], ids=["RSA", "ECDSA"])
+async def test_a_station_converses_over_tls(
+    socket_enabled: None, files: Files, key: Callable[[], Key]
+) -> None:
+    files.write(key())
+    async with at_the_door(load(files)) as door:
+        ws = await door.come(ssl=files.trusting())
+        assert await ask(ws, HEARTBEAT) == ALIVE
+
+
+async def test_a_station_that_dials_without_tls_is_refused_in_silence(
+    door: Door, files: Files, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    with pytest.raises(ClientConnectionError):
+        await door.client.ws_connect(f"ws://127.0.0.1:{door.port}/garage")
+    assert door.desk.comings == []
+    assert caplog.records == []
+    assert await ask(await door.come(ssl=files.trusting()), HEARTBEAT) == ALIVE
+
+
+async def test_a_handshake_that_fails_is_told_to_who_looks_for_it(
+    door: Door, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG, TLS_LOGGER)
+    with pytest.raises(ClientConnectionError):
+        await door.client.ws_connect(f"ws://127.0.0.1:{door.port}/garage")
+    assert set(caplog.messages) == {"A TLS handshake failed: HTTP_REQUEST"}
+
+
+@pytest.mark.parametrize("newest", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
+async def test_a_station_that_does_not_trust_the_certificate_says_so(
+    door: Door,
+    files: Files,
+    newest: ssl.TLSVersion,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    caplog.set_level(logging.DEBUG, TLS_LOGGER)
+    station = ssl.create_default_context()
+    station.maximum_version = newest
+
+    def dial() -> None:  # in a thread, for asyncio does not send the alert
+        address = ("127.0.0.1", door.port)
+        with (
+            socket.create_connection(address) as connection,
+            pytest.raises(ssl.SSLCertVerificationError),
+        ):
+            station.wrap_socket(connection, server_hostname="localhost")
+
+    await asyncio.to_thread(dial)
+    assert await ask(await door.come(ssl=files.trusting()), HEARTBEAT) == ALIVE
+    assert len(door.desk.comings) == 1
+    assert caplog.messages == ["A TLS handshake failed: TLSV1_ALERT_UNKNOWN_CA"]
+
+
+async def test_tls_1_1_is_refused(
+    door: Door, files: Files, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG, TLS_LOGGER)
+    context = files.trusting()
+    context.set_ciphers("ALL:@SECLEVEL=0")
+    with warnings.catch_warnings(action="ignore", category=DeprecationWarning):
+        context.minimum_version = ssl.TLSVersion.TLSv1_1
+        context.maximum_version = ssl.TLSVersion.TLSv1_1
+    with pytest.raises(ClientConnectionError):
+        await door.come(ssl=context)
+    assert caplog.messages == ["A TLS handshake failed: UNSUPPORTED_PROTOCOL"]
+
+
+async def test_a_station_with_tls_1_2_gets_forward_secrecy(
+    door: Door, files: Files
+) -> None:
+    everything = "AES128-GCM-SHA256:ECDHE-RSA-AES128-GCM-SHA256"
+    cipher, _ = await handshake(door, old_station(files, everything))
+    assert cipher == "ECDHE-RSA-AES128-GCM-SHA256"
+
+
+@pytest.mark.parametrize("cipher", ["AES128-GCM-SHA256", "AES256-GCM-SHA384"])
+async def test_old_ciphers_are_there_for_who_asks_for_them_only(
+    door: Door, files: Files, cipher: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG, TLS_LOGGER)
+    station = old_station(files, cipher)
+    with pytest.raises(ClientConnectionError):
+        await door.come(ssl=station)
+    assert caplog.messages == ["A TLS handshake failed: NO_SHARED_CIPHER"]
+    async with at_the_door(load(files, legacy_ciphers=True)) as open_to_old_ones:
+        agreed, _ = await handshake(open_to_old_ones, station)
+        assert agreed == cipher
+        ws = await open_to_old_ones.come(ssl=station)
+        assert await ask(ws, HEARTBEAT) == ALIVE
+
+
+# --- renewal -------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "key",
+    [rsa_key, partial(rsa_key, 2), ecdsa_key],
+    ids=["same key", "new key", "another kind of key"],
+)
+async def test_a_renewed_certificate_is_shown_and_nobody_is_dropped(
+    door: Door, tls: ServerTls, files: Files, key: Callable[[], Key]
+) -> None:
+    ws = await door.come(ssl=files.trusting())
+    files.write(key(), days=180)
+    await tls.renew(datetime.now(UTC))
+    assert await ask(ws, HEARTBEAT) == ALIVE
+    for station in (files.trusting(), old_station(files, "ECDHE+AESGCM")):
+        _, shown = await handshake(door, station)
+        assert (
+            ssl.DER_cert_to_PEM_cert(shown).encode() == files.certificate.read_bytes()
+        )
+    assert tls.expires_at - datetime.now(UTC) > timedelta(days=179)
+    assert await ask(ws, HEARTBEAT) == ALIVE
+
+
+async def test_a_renewed_certificate_is_shown_to_who_asks_for_no_name(
+    door: Door, tls: ServerTls, files: Files
+) -> None:
+    files.write(ecdsa_key())
+    await tls.renew(datetime.now(UTC))
+    station = files.trusting()
+    station.check_hostname = False
+    _, writer = await asyncio.open_connection(
+        "127.0.0.1", door.port, ssl=station, server_hostname=""
+    )
+    writer.close()
+    await writer.wait_closed()
+
+
+async def test_a_certificate_that_was_not_renewed_is_not_loaded_again(
+    tls: ServerTls, files: Files, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Path, "read_bytes", None)
+    await tls.renew(datetime.now(UTC))
+
+
+def half_written(files: Files) -> None:
+    """Write the new certificate only: its key comes later."""
+    files.certificate.write_bytes(certificate(rsa_key(2)))
+
+
+def cut_off(files: Files) -> None:
+    """Write half of the new certificate."""
+    files.certificate.write_bytes(certificate(rsa_key())[:500])
+
+
+def expired(files: Files) -> None:
+    """Put in a certificate that has expired."""
+    files.write(rsa_key(), days=-1)
+
+
+def removed(files: Files) -> None:
+    """Remove the key."""
+    files.key.unlink()
+
+
+@pytest.mark.parametrize(
+    ("spoil", "flaw"),
+    [
+        (half_written, Flaw.KEY_DOES_NOT_FIT),
+        (cut_off, Flaw.NOT_A_CERTIFICATE),
+        (expired, Flaw.EXPIRED),
+        (removed, Flaw.FILE_NOT_FOUND),
+    ],
+)
+async def test_a_bad_new_certificate_leaves_the_old_one_until_there_is_a_good_one(
+    door: Door, tls: ServerTls, files: Files, spoil: Spoil, flaw: Flaw
+) -> None:
+    station = files.trusting()
+    spoil(files)
+    for _ in range(2):
+        with pytest.raises(CertificateUnusable) as unusable:
+            await tls.renew(datetime.now(UTC))
+        assert unusable.value.flaw is flaw
+    assert await ask(await door.come(ssl=station), HEARTBEAT) == ALIVE
+    files.write(rsa_key(2))
+    await tls.renew(datetime.now(UTC))
+    assert await ask(await door.come(ssl=files.trusting()), HEARTBEAT) == ALIVE
+
+
+# --- flaws ---------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("key", [partial(rsa_key, 2), ecdsa_key], ids=["RSA", "ECDSA"])
+def test_a_key_of_another_certificate_does_not_fit(
+    files: Files, key: Callable[[], Key]
+) -> None:
+    files.certificate.write_bytes(certificate(key()))
+    assert flaw_of(files) == (Flaw.KEY_DOES_NOT_FIT, files.key)
+
+
+def test_a_key_with_a_password_is_refused(files: Files) -> None:
+    files.write(rsa_key(), password=b"secret")
+    assert flaw_of(files) == (Flaw.KEY_HAS_PASSWORD, files.key)
+
+
+@pytest.mark.parametrize("text", ["", "-----BEGIN PRIVATE KEY-----\nAAAA\n", "hello"])
+def test_what_is_no_key_is_refused(files: Files, text: str) -> None:
+    files.key.write_text(text)
+    assert flaw_of(files) == (Flaw.NOT_A_KEY, files.key)
+
+
+@pytest.mark.parametrize("text", ["", "hello", "-----BEGIN CERTIFICATE-----\nAAAA\n"])
+def test_what_is_no_certificate_is_refused(files: Files, text: str) -> None:
+    files.certificate.write_text(text)
+    assert flaw_of(files) == (Flaw.NOT_A_CERTIFICATE, files.certificate)
+
+
+def test_a_key_in_place_of_the_certificate_is_refused(files: Files) -> None:
+    files.key.copy(files.certificate)
+    assert flaw_of(files) == (Flaw.NOT_A_CERTIFICATE, files.certificate)
+
+
+def test_a_certificate_with_a_short_key_is_refused(files: Files) -> None:
+    files.write(rsa_key(bits=1024))
+    assert flaw_of(files) == (Flaw.UNSUITABLE, files.certificate)
+
+
+def test_files_that_are_not_there_are_named(files: Files, tmp_path: Path) -> None:
+    nowhere = tmp_path / "nowhere.pem"
+    missing = Files(nowhere, files.key)
+    assert flaw_of(missing) == (Flaw.FILE_NOT_FOUND, nowhere)
+    assert flaw_of(Files(files.certificate, nowhere)) == (Flaw.FILE_NOT_FOUND, nowhere)
+    assert flaw_of(Files(tmp_path, files.key)) == (Flaw.FILE_NOT_FOUND, tmp_path)
+    nothing = Path("\0")
+    assert flaw_of(Files(nothing, files.key)) == (Flaw.FILE_NOT_FOUND, nothing)
+
+
+def test_a_file_that_we_may_not_read_is_named(
+    files: Files, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Whoever runs the tests as root may read everything.
+    def forbid(path: Path, *_: object, **__: object) -> None:
+        raise PermissionError(path)
+
+    monkeypatch.setattr(Path, "open", forbid)
+    assert flaw_of(files)[0] is Flaw.NO_PERMISSION
+
+
+def test_an_expired_certificate_can_be_shown_but_is_told_from_a_valid_one(
+    files: Files,
+) -> None:
+    files.write(rsa_key(), days=-1)
+    now = datetime.now(UTC)
+    assert load(files).expires_at < now
+    loaded = load_certificate(
+        CertificateFiles(certificate=files.certificate, private_key=files.key)
+    )
+    with pytest.raises(CertificateUnusable) as unusable:
+        loaded.check_expiry(now)
+    assert unusable.value.flaw is Flaw.EXPIRED
+    assert str(unusable.value) == f"{files.certificate}: certificate expired"

@@ -1,0 +1,248 @@
+"""The hub counts accounts, tells of connectors and tags, and watches prices."""
+
+import pytest
+from pytest_homeassistant_custom_component.components.recorder.common import (
+    async_wait_recording_done,
+)
+
+from custom_components.ladda import hub as hub_module
+from custom_components.ladda.billing.prices import Origin
+from custom_components.ladda.const import (
+    CONF_ENTITY,
+    CONF_KIND,
+    CONF_TURNED_AWAY,
+    DOMAIN,
+    KIND_HELPER,
+)
+from custom_components.ladda.hub import UNKNOWN_TAG_ISSUES, Account
+from homeassistant.components.recorder import Recorder
+from homeassistant.const import STATE_UNKNOWN
+from homeassistant.core import HomeAssistant
+from homeassistant.helpers import issue_registry as ir
+
+from .house import STATION, TAG, LivedInHouse, hours_ago
+
+HELPER = "input_number.electricity_price"
+SENSOR = "sensor.electricity_price"
+ASTRID = "user_user_astrid"
+
+
+def unknown_tags(hass: HomeAssistant) -> list[str]:
+    """Return the issues that tell of unknown tags."""
+    return [
+        key
+        for domain, key in ir.async_get(hass).issues
+        if domain == DOMAIN and key.startswith("unknown_tag_")
+    ]
+
+
+# --- connectors ----------------------------------------------------------------------
+
+
+async def test_connectors_are_told_of_together_when_the_station_does_not_say_how_many(
+    house: LivedInHouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(hub_module, "CONNECTORS_SETTLE", 0.5)
+    told: list[tuple[str, int]] = []
+    await house.add_station()
+    stop = house.hub.async_listen_connectors(lambda *known: told.append(known))
+    station = await house.station(
+        connectors=0, settings={"NumberOfConnectors": "unknown"}
+    )
+    for number in (1, 1, 0, 2):
+        await house.report_status(station, "Available", connector=number)
+    assert told == []
+    await house.until(lambda: bool(told))
+    assert told == [(STATION, 1), (STATION, 2)]
+    stop()
+
+
+async def test_who_listens_late_is_told_of_the_connectors_that_there_are(
+    house: LivedInHouse,
+) -> None:
+    told: list[tuple[str, int]] = []
+    await house.add_station()
+    await house.station(connectors=2)
+    house.hub.async_listen_connectors(lambda *known: told.append(known))()
+    assert told == [(STATION, 1), (STATION, 2)]
+
+
+async def test_known_connectors_are_there_at_once_after_a_restart(
+    house: LivedInHouse,
+) -> None:
+    await house.add_station()
+    station = await house.station(connectors=2)
+    await station.stop()
+    await house.unload()
+    await house.set_up()
+    assert house.hub.connectors(STATION) == [1, 2]
+
+
+# --- accounts ------------------------------------------------------------------------
+
+
+async def test_a_session_given_to_somebody_else_moves_between_accounts(
+    house: LivedInHouse,
+) -> None:
+    await house.add_tariff(price="2.00", default=True)
+    await house.add_user("Astrid", TAG)
+    pippi = await house.add_user("Pippi")
+    await house.add_station()
+    station = await house.station()
+    session = await house.start(station, at=hours_ago(1))
+    await house.stop(station, session, 3_000)
+    await house.hub.desk.assign(session, pippi.subentry_id)
+    await house.hass.async_block_till_done()
+    assert house.hub.account("user_astrid") == Account()
+    assert house.state("sensor", f"{ASTRID}_energy_total").state == "0.000"
+    assert house.state("sensor", "user_user_pippi_energy_total").state == "3.000"
+    assert house.state("sensor", "user_user_pippi_cost_month").state == "6.00"
+
+
+async def test_another_currency_than_the_houses_is_no_money_of_it(
+    hass: HomeAssistant, house: LivedInHouse
+) -> None:
+    await house.add_tariff(price="2.00", default=True)
+    await house.add_user("Astrid", TAG)
+    await house.add_station()
+    station = await house.station()
+    session = await house.start(station, at=hours_ago(1))
+    await house.stop(station, session, 3_000)
+    hass.config.currency = "EUR"
+    await house.hub.async_update()
+    await hass.async_block_till_done()
+    assert house.state("sensor", f"{ASTRID}_energy_total").state == "3.000"
+    assert house.state("sensor", f"{ASTRID}_cost_total").state == STATE_UNKNOWN
+
+
+async def test_running_costs_are_counted_from_the_ledger_after_a_restart(
+    house: LivedInHouse,
+) -> None:
+    await house.add_tariff(price="2.00", default=True)
+    await house.add_user("Astrid", TAG)
+    await house.add_station()
+    station = await house.station()
+    session = await house.start(station, at=hours_ago(1))
+    await house.measure(station, session, Energy_Active_Import_Register=3_000)
+    await station.stop()
+    await house.unload()
+    await house.set_up()
+    assert house.state("sensor", f"{ASTRID}_cost_total").state == "6.00"
+
+
+# --- prices --------------------------------------------------------------------------
+
+
+async def test_a_helper_prices_a_session_as_it_changes(
+    hass: HomeAssistant, house: LivedInHouse
+) -> None:
+    def show(price: str) -> None:
+        hass.states.async_set(HELPER, price, {"unit_of_measurement": "SEK/kWh"})
+
+    show("1.00")
+    await house.add_tariff(
+        default=True, **{CONF_KIND: KIND_HELPER, CONF_ENTITY: HELPER}
+    )
+    await house.add_user("Astrid", TAG)
+    await house.add_station()
+    station = await house.station()
+    session = await house.start(station)
+    await house.measure(station, session, Energy_Active_Import_Register=50)
+    show("3.00")
+    await hass.async_block_till_done()
+    await house.measure(station, session, Energy_Active_Import_Register=50)
+    await house.measure(station, session, Energy_Active_Import_Register=90)
+    cost = house.hub.running_cost(house.hub.station(STATION).open[session].session)
+    assert cost is not None
+    assert not cost.provisional
+    assert [part.unit_price for part in cost.rating().slices] == [1, 3]
+
+
+async def test_the_recorder_knows_what_a_helper_showed_while_nobody_watched(
+    hass: HomeAssistant, recorder_mock: Recorder, house: LivedInHouse
+) -> None:
+    def show(price: str) -> None:
+        hass.states.async_set(SENSOR, price, {"unit_of_measurement": "SEK/kWh"})
+
+    show("1.00")
+    await house.add_tariff(
+        default=True, **{CONF_KIND: KIND_HELPER, CONF_ENTITY: SENSOR}
+    )
+    await house.add_user("Astrid", TAG)
+    await house.add_station()
+    station = await house.station()
+    session = await house.start(station)
+    await house.unload()
+    show("3.00")
+    await async_wait_recording_done(hass)
+    show("2.00")
+    await async_wait_recording_done(hass)
+
+    await house.set_up()
+    await station.wait_registered()
+    await hass.async_block_till_done(wait_background_tasks=True)
+    await house.measure(station, session, Energy_Active_Import_Register=90)
+    opened = house.hub.station(STATION).open[session].session
+    cost = house.hub.running_cost(opened)
+    assert cost is not None
+    assert not cost.provisional
+    assert [(part.unit_price, part.origin) for part in cost.rating().slices] == [
+        (1, Origin.LIVE),
+        (1, Origin.HISTORY),
+        (3, Origin.HISTORY),
+        (2, Origin.HISTORY),
+        (2, Origin.LIVE),
+    ]
+
+
+async def test_a_helper_that_is_removed_shows_no_price(
+    hass: HomeAssistant, house: LivedInHouse
+) -> None:
+    hass.states.async_set(HELPER, "1.00", {"unit_of_measurement": "SEK/kWh"})
+    tariff = await house.add_tariff(**{CONF_KIND: KIND_HELPER, CONF_ENTITY: HELPER})
+    price = f"tariff_{tariff.subentry_id}_price"
+    assert house.number(price) == 1
+    hass.states.async_remove(HELPER)
+    await hass.async_block_till_done()
+    assert house.state("sensor", price).state == STATE_UNKNOWN
+
+
+# --- tags and strangers --------------------------------------------------------------
+
+
+async def test_an_unknown_tag_is_shown_and_a_known_one_is_not(
+    hass: HomeAssistant, house: LivedInHouse
+) -> None:
+    await house.add_user("Astrid", TAG)
+    await house.add_station()
+    station = await house.station()
+    await station.present_tag(1, TAG)
+    await station.present_tag(1, "04STRANGE")
+    await house.until(lambda: bool(unknown_tags(hass)))
+    assert len(unknown_tags(hass)) == 1
+
+
+async def test_unknown_tags_do_not_flood_the_repairs(
+    hass: HomeAssistant, house: LivedInHouse
+) -> None:
+    await house.add_station()
+    station = await house.station()
+    for number in range(UNKNOWN_TAG_ISSUES + 3):
+        await station.send("Authorize", {"idTag": f"04STRANGE{number}"})
+    await hass.async_block_till_done()
+    assert len(unknown_tags(hass)) == UNKNOWN_TAG_ISSUES
+
+
+async def test_a_stranger_appears_and_may_be_turned_away(
+    hass: HomeAssistant, house: LivedInHouse
+) -> None:
+    stranger = house.simulate("STRANGER")
+    await stranger.start()
+    await house.until(lambda: bool(hass.config_entries.flow.async_progress()))
+    [flow] = hass.config_entries.flow.async_progress()
+    assert flow["context"]["source"] == "integration_discovery"
+
+    house.hub.turn_away("STRANGER")
+    await hass.async_block_till_done()
+    assert house.entry.options[CONF_TURNED_AWAY] == ["STRANGER"]
+    await stranger.wait_for(lambda: stranger.refused_with is not None)

@@ -1,0 +1,319 @@
+"""What sensors show of connectors, sessions, users and tariffs."""
+
+from datetime import timedelta
+
+from freezegun.api import FrozenDateTimeFactory
+import pytest
+from pytest_homeassistant_custom_component.common import async_fire_time_changed
+from syrupy.assertion import SnapshotAssertion
+
+from custom_components.ladda.const import (
+    CONF_DEFAULT_USER,
+    CONF_ENTITY,
+    CONF_KIND,
+    CONF_OPEN_TO_ALL,
+    CONF_VAT_INCLUDED,
+    CONF_VAT_PERCENT,
+    KIND_HELPER,
+)
+from homeassistant.const import STATE_UNAVAILABLE, STATE_UNKNOWN
+from homeassistant.core import HomeAssistant
+
+from .house import NOON, STATION, TAG, LivedInHouse, hours_ago
+
+HELPER = "sensor.electricity_price"
+FIRST = f"{STATION}/1"
+ASTRID = "user_user_astrid"
+LIVE = ("status", "power", "current", "fault")
+KEPT = ("energy", "session_energy", "session_cost", "session_user")
+
+
+def show_price(hass: HomeAssistant, price: str, unit: str = "SEK/kWh") -> None:
+    """Let the price helper show a price."""
+    hass.states.async_set(HELPER, price, {"unit_of_measurement": unit})
+
+
+def written(hass: HomeAssistant) -> dict[str, float]:
+    """Return when each state was last written, also without a change."""
+    return {
+        state.entity_id: state.last_reported_timestamp
+        for state in hass.states.async_all()
+    }
+
+
+async def test_sensors_of_a_house_at_noon(
+    full_house: LivedInHouse, snapshot: SnapshotAssertion
+) -> None:
+    assert full_house.entities("sensor") == snapshot
+
+
+async def test_a_session_as_it_goes_on_and_ends(house: LivedInHouse) -> None:
+    await house.add_tariff(price="2.50", default=True)
+    await house.add_user("Astrid", TAG)
+    await house.add_station()
+    station = await house.station()
+    began = hours_ago(2)
+    session = await house.start(station, at=began, meter_wh=700_000)
+    assert house.state("sensor", f"{FIRST}_session_energy").state == "0.000"
+    assert house.state("sensor", f"{FIRST}_session_cost").state == "0.00"
+    assert house.state("sensor", f"{FIRST}_session_user").state == "Astrid"
+
+    await house.measure(station, session, Energy_Active_Import_Register=703_333)
+    assert house.state("sensor", f"{FIRST}_energy").state == "703.333"
+    assert house.state("sensor", f"{FIRST}_session_energy").state == "3.333"
+    assert house.state("sensor", f"{FIRST}_session_cost").state == "8.33"  # 8.3325
+    assert house.state("sensor", f"{ASTRID}_energy_month").state == "3.333"
+    assert house.state("sensor", f"{ASTRID}_cost_total").state == "8.33"
+
+    await house.stop(station, session, 710_001)
+    assert house.state("sensor", f"{FIRST}_session_energy").state == "10.001"
+    cost = house.state("sensor", f"{FIRST}_session_cost")
+    assert cost.state == "25.00"  # 25.0025
+    assert cost.attributes["last_reset"] == began.isoformat()
+    assert cost.attributes["provisional"] is False
+    assert house.state("sensor", f"{FIRST}_session_user").state == STATE_UNKNOWN
+    last = house.state("sensor", f"{ASTRID}_last_session")
+    assert (last.attributes["station"], last.attributes["energy_kwh"]) == (
+        "Garage",
+        10.001,
+    )
+
+
+async def test_two_open_sessions_of_one_user_add_up(house: LivedInHouse) -> None:
+    await house.add_tariff(price="1.00", default=True)
+    await house.add_user("Astrid", TAG, "04FF")
+    await house.add_station()
+    station = await house.station(connectors=2)
+    one = await house.start(station, TAG, at=hours_ago(1))
+    two = await house.start(station, "04FF", connector=2, at=hours_ago(1))
+    await house.measure(station, one, Energy_Active_Import_Register=1_000)
+    await house.measure(station, two, connector=2, Energy_Active_Import_Register=2_500)
+    assert house.state("sensor", f"{ASTRID}_energy_total").state == "3.500"
+    await house.stop(station, one, 1_500)
+    assert house.state("sensor", f"{ASTRID}_energy_total").state == "4.000"
+    assert house.state("sensor", f"{ASTRID}_cost_month").state == "4.00"
+
+
+async def test_only_what_changed_is_written(
+    hass: HomeAssistant, house: LivedInHouse
+) -> None:
+    await house.add_tariff(default=True)
+    await house.add_user("Astrid", TAG)
+    await house.add_station()
+    station = await house.station(connectors=2)
+    session = await house.start(station, at=hours_ago(1))
+    values = {"Energy_Active_Import_Register": 5_000, "Power_Active_Import": 7_000}
+    await house.measure(station, session, **values)
+
+    before = written(hass)
+    await house.measure(station, session, **values)
+    assert written(hass) == before
+
+    await house.measure(station, session, **values | {"Power_Active_Import": 7_100})
+    after = written(hass)
+    assert [entity for entity in after if after[entity] != before[entity]] == [
+        house.entity_id("sensor", f"{FIRST}_power")
+    ]
+
+
+async def test_what_is_live_goes_with_the_station_and_what_is_kept_stays(
+    house: LivedInHouse,
+) -> None:
+    await house.add_tariff(default=True)
+    await house.add_user("Astrid", TAG)
+    await house.add_station()
+    station = await house.station()
+    session = await house.start(station, at=hours_ago(1))
+    await house.measure(
+        station, session, Energy_Active_Import_Register=4_000, Power_Active_Import=7_000
+    )
+    await station.go_offline()
+    await house.until(
+        lambda: house.state("binary_sensor", f"{STATION}_connected").state == "off"
+    )
+    for key in LIVE:
+        assert house.state("sensor", f"{FIRST}_{key}").state == STATE_UNAVAILABLE
+    assert [house.state("sensor", f"{FIRST}_{key}").state for key in KEPT] == [
+        "4.000",
+        "4.000",
+        "10.00",
+        "Astrid",
+    ]
+    assert house.state("sensor", f"{ASTRID}_energy_month").state == "4.000"
+
+    await station.go_online()
+    await station.wait_registered()
+    await house.until(
+        lambda: house.state("sensor", f"{FIRST}_power").state != STATE_UNAVAILABLE
+    )
+
+
+async def test_the_ledger_knows_everything_again_after_a_reload(
+    house: LivedInHouse,
+) -> None:
+    await house.add_tariff(default=True)
+    await house.add_user("Astrid", TAG)
+    await house.add_station()
+    station = await house.station()
+    session = await house.start(station, at=hours_ago(2))
+    await house.stop(station, session, 8_000, at=hours_ago(1))
+    session = await house.start(station, at=hours_ago(0.5), meter_wh=8_000)
+    await house.measure(station, session, Energy_Active_Import_Register=9_500)
+    await station.stop()
+    before = {
+        key: house.state("sensor", f"{FIRST}_{key}").state for key in (*KEPT, "status")
+    }
+    account = house.state("sensor", f"{ASTRID}_cost_total").state
+    await house.unload()
+
+    await house.set_up()
+    for key in KEPT:
+        assert house.state("sensor", f"{FIRST}_{key}").state == before[key]
+    assert house.state("sensor", f"{FIRST}_status").state == STATE_UNAVAILABLE
+    assert house.state("sensor", f"{ASTRID}_cost_total").state == account == "23.75"
+    assert house.state("switch", f"{FIRST}_charging").state == STATE_UNAVAILABLE
+
+
+async def test_energy_without_a_price_costs_nothing_known_and_says_so(
+    hass: HomeAssistant, house: LivedInHouse
+) -> None:
+    await house.add_tariff(
+        default=True, **{CONF_KIND: KIND_HELPER, CONF_ENTITY: HELPER}
+    )
+    await house.add_user("Astrid", TAG)
+    await house.add_station()
+    assert house.state("sensor", f"{ASTRID}_cost_total").state == "0.00"
+    station = await house.station()
+    session = await house.start(station, at=hours_ago(1))
+    await house.measure(station, session, Energy_Active_Import_Register=4_000)
+    for unique_id in (f"{FIRST}_session_cost", f"{ASTRID}_cost_total"):
+        cost = house.state("sensor", unique_id)
+        assert (cost.state, cost.attributes["provisional"]) == (STATE_UNKNOWN, True)
+    assert house.state("sensor", f"{ASTRID}_energy_total").state == "4.000"
+
+    await house.stop(station, session, 6_000)
+    for unique_id in (f"{FIRST}_session_cost", f"{ASTRID}_cost_month"):
+        cost = house.state("sensor", unique_id)
+        assert (cost.state, cost.attributes["provisional"]) == (STATE_UNKNOWN, True)
+
+
+async def test_a_price_follows_its_helper(
+    hass: HomeAssistant, house: LivedInHouse
+) -> None:
+    show_price(hass, "80", "öre/kWh")
+    tariff = await house.add_tariff(
+        **{
+            CONF_KIND: KIND_HELPER,
+            CONF_ENTITY: HELPER,
+            CONF_VAT_INCLUDED: False,
+            CONF_VAT_PERCENT: "25",
+        }
+    )
+    price = f"tariff_{tariff.subentry_id}_price"
+    assert house.number(price) == 1
+    assert house.state("sensor", price).attributes["unit_of_measurement"] == "SEK/kWh"
+    show_price(hass, "1.6")
+    await hass.async_block_till_done()
+    assert house.number(price) == 2
+    hass.states.async_set(HELPER, STATE_UNAVAILABLE)
+    await hass.async_block_till_done()
+    assert house.state("sensor", price).state == STATE_UNKNOWN
+    show_price(hass, "-0.4")
+    await hass.async_block_till_done()
+    assert str(house.number(price)) == "-0.500"
+
+
+async def test_a_price_follows_its_tariff(
+    hass: HomeAssistant, house: LivedInHouse
+) -> None:
+    tariff = await house.add_tariff(price="2")
+    hass.config_entries.async_update_subentry(
+        house.entry, tariff, data={**tariff.data, "price": "3"}
+    )
+    await hass.async_block_till_done()
+    assert house.number(f"tariff_{tariff.subentry_id}_price") == 3
+
+
+async def test_a_session_on_nobodys_account_is_shown_as_such(
+    house: LivedInHouse,
+) -> None:
+    await house.add_station(**{CONF_OPEN_TO_ALL: True})
+    station = await house.station()
+    await house.start(station, "04STRANGE")
+    assert house.state("sensor", f"{FIRST}_session_user").state == "nobody"
+    assert house.state("sensor", f"{FIRST}_session_cost").state == STATE_UNKNOWN
+
+
+async def test_a_session_is_shown_under_the_users_present_name(
+    hass: HomeAssistant, house: LivedInHouse
+) -> None:
+    user = await house.add_user("Astrid")
+    await house.add_station(
+        **{CONF_OPEN_TO_ALL: True, CONF_DEFAULT_USER: user.subentry_id}
+    )
+    station = await house.station()
+    await house.start(station, "04STRANGE")
+    hass.config_entries.async_update_subentry(house.entry, user, title="Pippi")
+    await hass.async_block_till_done()
+    await house.report_status(station, "Charging")
+    assert house.state("sensor", f"{FIRST}_session_user").state == "Pippi"
+
+
+@pytest.mark.parametrize(
+    ("reported", "shown"),
+    [
+        ("Available", "available"),
+        ("SuspendedEV", "suspended_ev"),
+        # "unavailable" would mean that the sensor itself is
+        ("Unavailable", "out_of_service"),
+        ("Faulted", "faulted"),
+    ],
+)
+async def test_status(house: LivedInHouse, reported: str, shown: str) -> None:
+    await house.add_station()
+    station = await house.station()
+    await house.report_status(station, reported)
+    assert house.state("sensor", f"{FIRST}_status").state == shown
+
+
+async def test_a_fault_is_told_in_the_stations_words(house: LivedInHouse) -> None:
+    await house.add_station()
+    station = await house.station()
+    assert house.state("sensor", f"{FIRST}_fault").state == "no_fault"
+    await house.report_status(
+        station,
+        "Faulted",
+        errorCode="GroundFailure",
+        info="RCD tripped",
+        vendorErrorCode="E42",
+    )
+    fault = house.state("sensor", f"{FIRST}_fault")
+    assert fault.state == "GroundFailure"
+    assert fault.attributes["info"] == "RCD tripped"
+    assert fault.attributes["vendor_error"] == "E42"
+
+
+async def test_a_new_month_begins_at_local_midnight(
+    hass: HomeAssistant, noon: FrozenDateTimeFactory, house: LivedInHouse
+) -> None:
+    await house.add_tariff(price="2.50", default=True)
+    await house.add_user("Astrid", TAG)
+    await house.add_station()
+    station = await house.station()
+    session = await house.start(station, at=NOON - timedelta(hours=2))
+    await house.stop(station, session, 4_000, at=NOON - timedelta(hours=1))
+    month = house.state("sensor", f"{ASTRID}_cost_month")
+    assert month.state == "10.00"
+    assert month.attributes["last_reset"] == "2026-05-01T00:00:00+02:00"
+
+    await station.stop()
+    noon.move_to("2026-05-31T22:00:01Z")
+    async_fire_time_changed(hass, fire_all=True)
+    await house.until(
+        lambda: house.state("sensor", f"{ASTRID}_cost_month").state != "10.00"
+    )
+    month = house.state("sensor", f"{ASTRID}_cost_month")
+    assert month.state == "0.00"
+    assert month.attributes["last_reset"] == "2026-06-01T00:00:00+02:00"
+    assert house.state("sensor", f"{ASTRID}_energy_month").state == "0.000"
+    assert house.state("sensor", f"{ASTRID}_cost_total").state == "10.00"
