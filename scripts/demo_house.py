@@ -334,7 +334,7 @@ def _speed(text: str) -> float:
     """Read the speed: 1 to 30, beyond which prices change faster than is measured."""
     speed = float(text)
     if not 1 <= speed <= 30:
-        raise ValueError
+        raise argparse.ArgumentTypeError("it must be between 1 and 30")
     return speed
 
 

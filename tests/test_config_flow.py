@@ -39,6 +39,7 @@ from homeassistant.config_entries import (
 from homeassistant.const import CONF_HOST, CONF_NAME, CONF_PASSWORD, CONF_PORT
 from homeassistant.core import HomeAssistant
 from homeassistant.data_entry_flow import FlowResultType
+from homeassistant.setup import async_setup_component
 
 from .house import LOOPBACK, STATION, LivedInHouse
 from .station_simulator import SimulatedStation
@@ -140,6 +141,7 @@ async def test_a_house_needs_nothing_but_a_port(
 async def test_it_says_what_to_enter_in_the_charger(
     hass: HomeAssistant, unused_tcp_port: int, host: str, url: str
 ) -> None:
+    assert await async_setup_component(hass, "http", {})
     hass.config.api = ApiConfig("10.0.0.7", "10.0.0.7", 8123, False)
     flow = await begin(hass)
     assert flow["description_placeholders"] == {"url": "ws://10.0.0.7:9000/"}

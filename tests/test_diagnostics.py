@@ -50,6 +50,7 @@ async def station(house: LivedInHouse) -> SimulatedStation:
     await house.stop(station, ended, 1000, at=hours_ago(2))
     number = await house.start(station, at=hours_ago(1))
     await house.measure(station, number, Energy_Active_Import_Register=2500)
+    await house.stop(station, 4711, 1000)
     return station
 
 
@@ -76,6 +77,8 @@ async def test_a_house_is_told_without_its_people(
     assert garage["info"]["serial"] == REDACTED
     assert garage["link"]["registration"] == "Accepted"
     assert garage["link"]["refused_frames"] == 0
+    assert garage["odd"] == {"a stop of an unknown transaction": 1}
+    assert told["central_system"]["odd"] == {}
     assert garage["settings"]["known"]["NumberOfConnectors"] == "1"
     assert garage["settings"]["known"]["WifiPassword"] == REDACTED
     assert garage["connectors"]["1"]["live"]["energy_register.TOTAL"] == "2500"
@@ -84,7 +87,7 @@ async def test_a_house_is_told_without_its_people(
     assert session["token"] == REDACTED
 
     assert told["ledger"]["bytes"] > 0
-    assert told["ledger"]["entries"]["orphan_stop"] == 0
+    assert told["ledger"]["entries"]["orphan_stop"] == 1
     kinds = [entry["kind"] for entry in told["journal"]]
     assert {"start", "stop", "token", "settings"} <= {*kinds}
     assert {entry["station"] for entry in told["journal"]} == {"station 1"}

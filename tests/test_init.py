@@ -242,7 +242,7 @@ async def test_a_connector_that_shows_late_appears(house: LivedInHouse) -> None:
     await house.add_station()
     station = await house.station()
     await house.report_status(station, "Available", connector=3)
-    assert house.state("sensor", f"{STATION}_3_status").state == "available"
+    assert house.state("sensor", f"{STATION}/3_status").state == "available"
 
 
 # --- what people see -----------------------------------------------------------------

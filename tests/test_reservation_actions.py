@@ -16,7 +16,7 @@ from .actions import act, device_id
 from .house import STATION, TAG, LivedInHouse
 from .station_simulator import SimulatedStation
 
-RESERVED = f"{STATION}_1_reserved_until"
+RESERVED = f"{STATION}/1_reserved_until"
 
 
 @pytest.fixture

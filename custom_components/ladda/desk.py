@@ -304,13 +304,14 @@ class ChargingDesk:
             self._listener.station_changed(link.identity)
 
     def disconnected(self, link: Link) -> None:
-        """Take note of a station that went, unless it has come again already."""
+        """Take note of a station that went, unless it has come again already.
+
+        What was being done with it ends by itself, for it notes what made it go.
+        """
         if self.links.get(link.identity) is not link:
             return
         del self.links[link.identity]
         self.strangers.pop(link.identity, None)
-        if task := self._preparing.pop(link.identity, None):
-            task.cancel()
         if link.identity in self.house.stations:
             _LOGGER.info("%s disconnected", link.identity)
             self._listener.station_changed(link.identity)
@@ -908,6 +909,8 @@ class ChargingDesk:
     async def _bring_in_line(self, link: Link, delay: float, booted: bool) -> None:
         """Settings and tag list as they should be; status known."""
         await asyncio.sleep(delay)
+        if link.rpc.closed:
+            return
         try:
             if not booted and self._profile(link.identity).triggers:
                 await self._optional(link.commands.trigger("StatusNotification"))

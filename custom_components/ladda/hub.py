@@ -270,6 +270,7 @@ class LaddaHub:
         for timer in self._settling.values():
             timer.cancel()
         self.desk.stop()
+        self.uploads.close()
         if self.central is not None:
             await self.central.stop()
         async with self._counting:

@@ -87,9 +87,9 @@ async def _upload(
     with station_errors(charger.name):
         if (location := call.data.get(ATTR_LOCATION)) is not None:
             return {"status": ACCEPTED, "file": await ask(location)}
-        hub = charger.hub
-        upload = hub.uploads.expect(charger.identity)
-        await ask(upload.location(hub.desk.link(charger.identity).reached_at))
+        link = charger.hub.desk.link(charger.identity)
+        upload = charger.hub.uploads.expect(charger.identity)
+        await ask(upload.location(link.reached_at))
         stored = await upload.stored(UPLOAD_PATIENCE)
     return {
         "status": "uploaded",

@@ -349,6 +349,7 @@ async def test_what_ends_a_connection_ends_no_session(
     await the_end(yard.garage)
     assert yard.garage.close_code == code
     await until(lambda: "garage" not in yard.counter.central.links)
+    assert sum(yard.odd.values()) == 1
     [session] = await yard.counter.sessions()
     assert session.is_open
     await yard.all_is_well()

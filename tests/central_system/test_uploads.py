@@ -17,7 +17,7 @@ from custom_components.ladda.central_system import (
 )
 from custom_components.ladda.central_system.uploads import KEPT
 
-from .door import NOW, Desk, until
+from .door import NOW, Desk, Door, until
 
 pytestmark = pytest.mark.usefixtures("socket_enabled")
 LARGEST = 100_000
@@ -215,6 +215,32 @@ async def test_who_waits_is_told_that_nothing_comes(counter: Counter) -> None:
         await upload.stored(1)
     # the station may come to its senses
     assert await counter.send(upload.location(counter.url), b"x") == 201
+
+
+async def test_who_waits_is_told_that_ladda_stops(counter: Counter) -> None:
+    upload = counter.receiver.expect("garage")
+    counter.receiver.close()
+    with pytest.raises(NotUploaded, match="stops"):
+        await upload.stored(1)
+    assert await counter.send(upload.location(counter.url), b"x") == 404
+
+
+@pytest.mark.parametrize(
+    ("host", "reached_at"),
+    [
+        ("ladda.local:9000", "http://ladda.local:9000"),
+        ("[::1]:9000", "http://[::1]:9000"),
+        ("not a host/", None),
+        ("", None),
+    ],
+)
+async def test_a_station_uploads_to_where_it_dialled(
+    door: Door, host: str, reached_at: str | None
+) -> None:
+    await door.come(headers={"Host": host})
+    await until(lambda: door.central.links)
+    own = f"http://127.0.0.1:{door.port}"
+    assert door.link().reached_at == (reached_at or own)
 
 
 async def test_a_listener_without_a_receiver_takes_nothing(tmp_path: Path) -> None:

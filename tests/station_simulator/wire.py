@@ -16,8 +16,9 @@ from ocpp.v16 import ChargePoint
 ocpp.messages.ASYNC_VALIDATION = False
 
 type Payload = dict[str, Any]
-type Answer = Payload | OCPPError | Callable[[Payload], Answer] | None
-"""A CALLRESULT's payload, a CALLERROR, what gives one, or no answer at all."""
+type Answer = Payload | OCPPError | str | Callable[[Payload], Answer] | None
+"""A CALLRESULT's payload, a CALLERROR, a frame as it is (with `{id}` for the CALL's),
+what gives one, or no answer at all."""
 
 type Handler = Callable[..., Any]
 """Takes a CALL's fields in snake case, returns an `ocpp.v16.call_result`."""
@@ -169,5 +170,7 @@ class StationEndpoint(ChargePoint):  # type: ignore[misc]
             answer = answer(msg.payload)
         if isinstance(answer, OCPPError):
             await self._send(msg.create_call_error(answer).to_json())
+        elif isinstance(answer, str):
+            await self._send(answer.replace("{id}", msg.unique_id))
         elif isinstance(answer, dict):
             await self._send(msg.create_call_result(answer).to_json())

@@ -127,7 +127,10 @@ class RpcSession:
                 self.last_heard = self._loop.time()
                 self.answers_pings = True
                 return True
+            case WSMsgType.ERROR:  # aiohttp has closed the connection
+                self._count("a frame that is too big, or none of WebSocket's")
             case WSMsgType.BINARY:
+                self._count("a binary message")
                 await self.close(WSCloseCode.UNSUPPORTED_DATA)
         return False
 
@@ -135,8 +138,8 @@ class RpcSession:
         """Answer a call, or hand an answer to who waits for it; return if it was vital."""
         frame = frames.parse(raw)
         if isinstance(frame, frames.Call):
-            refused = self.refused
             if frame.action in self._lasting:
+                refused = self.refused
                 await self._send(await self._answer_once(frame, raw))
                 return refused == self.refused
             await self._send(await self._answer(frame))

@@ -103,6 +103,12 @@ class UploadReceiver:
             if upload.identity == identity:
                 upload.settle(why)
 
+    def close(self) -> None:
+        """Tell everybody who waits that nothing comes any more."""
+        for upload in self._expected.values():
+            upload.settle("Ladda stops")
+        self._expected.clear()
+
     async def receive(self, request: web.BaseRequest) -> web.Response:
         """Take a file that is sent to `/upload/<token>/<name>` with PUT or POST."""
         self._forget_expired()
