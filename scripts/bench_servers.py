@@ -29,7 +29,8 @@ from custom_components.ladda.charging.events import (
 )
 from custom_components.ladda.charging.model import Authorization
 from custom_components.ladda.charging.session import Session
-from custom_components.ladda.desk import ChargingDesk, House, StationOptions, Stranger
+from custom_components.ladda.desk import ChargingDesk, Stranger
+from custom_components.ladda.household import House, StationOptions
 from custom_components.ladda.ledger import Ledger
 
 BARE: Final = "bare"

@@ -18,7 +18,7 @@ from freezegun.api import FrozenDateTimeFactory
 import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 
-from custom_components.ladda import desk, hub
+from custom_components.ladda import alignment, desk, hub
 from custom_components.ladda.const import (
     CONF_CERTIFICATE,
     CONF_DEFAULT,
@@ -343,7 +343,7 @@ def house_entry(
     """
     monkeypatch.setattr(hub, "CONNECTORS_SETTLE", 0.1)
     monkeypatch.setattr(hub, "ChargingDesk", partial(desk.ChargingDesk, settle=0.05))
-    monkeypatch.setattr(desk, "BOOT_PATIENCE", 0.05)
+    monkeypatch.setattr(alignment, "BOOT_PATIENCE", 0.05)
     hass.config.config_dir = str(tmp_path)
     hass.config.currency = "SEK"
     entry = MockConfigEntry(

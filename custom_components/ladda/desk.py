@@ -7,36 +7,25 @@ house and listens to what happens.
 """
 
 import asyncio
-from collections.abc import (
-    Awaitable,
-    Callable,
-    Collection,
-    Coroutine,
-    Iterable,
-    Mapping,
-)
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Collection, Iterable
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
-import hashlib
 import itertools
 import logging
 from typing import Any, Final, Protocol
 
+from .alignment import Alignment
 from .billing.prices import Fill, Observation, Origin
 from .billing.rating import Rating, RunningRating, rate
 from .billing.tariffs import Tariff
-from .billing.users import Directory
 from .central_system import (
     Admission,
     Disconnected,
     Link,
     NotStored,
-    StationError,
-    StationProfile,
     Verdict,
     capabilities,
-    profile_of,
 )
 from .charging.decisions import Authorized, Decision, Noted, Registered, VendorAnswer
 from .charging.energy import EnergyCurve
@@ -60,6 +49,7 @@ from .charging.open_session import CLOSINGS, OpenSession, readings_of, until_clo
 from .charging.reservation import Ending, Reservation
 from .charging.session import Closing, Session
 from .charging.station import RESTORED, Admittance, Plan, RemoteStart, Station
+from .household import House
 from .ledger import Ledger, LedgerError, SessionQuery
 from .price_book import PriceBook
 
@@ -67,12 +57,9 @@ _LOGGER = logging.getLogger(__name__)
 
 HEARTBEAT_S: Final = 300
 STRANGER_INTERVAL_S: Final = 30
-# A station that does not say that it booted gets this long before it is asked things.
-BOOT_PATIENCE: Final = 10.0
 # What a station needs to come to itself after it booted.
 SETTLE: Final = 2.0
 BOOT_STORM: Final = timedelta(minutes=10)
-LONGEST_DELAY: Final = 600.0
 
 
 class UnknownSession(LookupError):
@@ -86,35 +73,6 @@ class MayNotCharge(Exception):
         """Take the user's name."""
         super().__init__(f"{name} may not charge now")
         self.name = name
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StationOptions:
-    """What the owner decided about a station."""
-
-    identity: str
-    name: str = ""
-    password_hash: str | None = None
-    default_user: str | None = None
-    open_to_all: bool = False  # whoever charges, the default user pays
-    keep_settings: bool = False  # the owner wants the station's settings left alone
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class House:
-    """Who and what belongs here: replaced as a whole when anything changes."""
-
-    directory: Directory
-    stations: Mapping[str, StationOptions] = field(default_factory=dict)
-    turned_away: frozenset[str] = frozenset()
-    tariffs: Mapping[str, Tariff] = field(default_factory=dict)
-    default_tariff: str | None = None
-
-    def tariff_of(self, user: str | None) -> Tariff | None:
-        """Return the tariff that a user's sessions begin under."""
-        found = self.directory.user(user) if user is not None else None
-        chosen = (found.tariff if found else None) or self.default_tariff
-        return self.tariffs.get(chosen) if chosen is not None else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,11 +141,10 @@ class ChargingDesk:
         self.links: dict[str, Link] = {}
         self._listener = listener
         self._clock = clock
-        self._settle = settle
+        self._alignment = Alignment(self, clock, settle)
         self._ids = itertools.count(1)
         self._locks: dict[str, asyncio.Lock] = {}
         self._ratings: dict[int, RunningRating] = {}
-        self._preparing: dict[str, asyncio.Task[None]] = {}
         self._boots: dict[str, list[datetime]] = {}
 
     # --- life ------------------------------------------------------------------
@@ -273,8 +230,7 @@ class ChargingDesk:
 
     def stop(self) -> None:
         """Ask nothing of stations any more."""
-        for task in self._preparing.values():
-            task.cancel()
+        self._alignment.stop()
 
     def _station(self, identity: str) -> Station:
         """Return what is known of a station."""
@@ -299,8 +255,7 @@ class ChargingDesk:
         if link.identity in self.house.stations:
             _LOGGER.info("%s connected from %s", link.identity, link.remote)
             self._station(link.identity).clock.restart()
-            patience = max(BOOT_PATIENCE, self._profile(link.identity).settle_s)
-            self._prepare(link, patience, booted=False)
+            self._alignment.after_connecting(link)
             self._listener.station_changed(link.identity)
 
     def disconnected(self, link: Link) -> None:
@@ -362,7 +317,8 @@ class ChargingDesk:
 
     def _meet(self, link: Link, event: StationEvent) -> Registered:
         """Let an unknown station wait until somebody decides."""
-        assert isinstance(event, Booted)  # nothing else comes through from a stranger
+        if not isinstance(event, Booted):  # its owner removed it a moment ago
+            raise NotStored
         if link.identity in self.house.turned_away:
             return Registered(Registration.REJECTED, 3600)
         stranger = Stranger(link.identity, event.info, link.remote)
@@ -395,8 +351,7 @@ class ChargingDesk:
             at for at in self._boots.get(station.identity, ()) if now - at < BOOT_STORM
         ]
         self._boots[station.identity] = [*recent, now]
-        settle = max(self._settle, self._profile(station.identity).settle_s)
-        self._prepare(link, min(settle * 2 ** len(recent), LONGEST_DELAY), booted=True)
+        self._alignment.after_boot(link, len(self._boots[station.identity]))
         self.strangers.pop(station.identity, None)
         # The link is accepted with the answer; who asks before that sees it offline.
         link.registration = Registration.ACCEPTED
@@ -883,127 +838,29 @@ class ChargingDesk:
                     await self._carry_out(station, plan)
                     self._tell_ended(plan.sessions)
 
-    # --- bringing stations in line -----------------------------------------------------
+    # --- what the alignment of stations asks for -----------------------------------------
+
+    def station_of(self, identity: str) -> Station:
+        """Return what is known of a station."""
+        return self._station(identity)
+
+    def info_of(self, identity: str) -> StationInfo | None:
+        """Return what a station said that it is, also before it was adopted."""
+        stranger = self.strangers.get(identity)
+        return self._station(identity).info or (stranger.info if stranger else None)
+
+    async def keep(self, station: Station, entry: Entry) -> None:
+        """Commit an entry and apply it; raises LedgerError."""
+        await self.ledger.commit(entries=[entry])
+        station.apply_entry(entry)
+
+    def aligned(self, identity: str) -> None:
+        """Hear that a station's settings are known."""
+        self._listener.station_changed(identity)
 
     def capabilities(self, identity: str) -> Capabilities:
         """Return what a station has shown that it can do."""
         return capabilities(self._station(identity).settings.get("known", {}))
-
-    def _profile(self, identity: str) -> StationProfile:
-        """Return what a station needs beyond what all do, as far as it said what it is."""
-        info = self._station(identity).info
-        if info is None and (stranger := self.strangers.get(identity)) is not None:
-            info = stranger.info
-        return profile_of(info)
-
-    def _prepare(self, link: Link, delay: float, *, booted: bool) -> None:
-        """Bring a station in line soon, once, however often it comes and boots."""
-        self._soon(link, self._bring_in_line(link, delay, booted))
-
-    def _soon(self, link: Link, work: Coroutine[Any, Any, None]) -> None:
-        """Do something with a station instead of what was to be done before."""
-        if (task := self._preparing.get(link.identity)) is not None:
-            task.cancel()
-        self._preparing[link.identity] = asyncio.create_task(work)
-
-    async def _bring_in_line(self, link: Link, delay: float, booted: bool) -> None:
-        """Settings and tag list as they should be; status known."""
-        await asyncio.sleep(delay)
-        if link.rpc.closed:
-            return
-        try:
-            if not booted and self._profile(link.identity).triggers:
-                await self._optional(link.commands.trigger("StatusNotification"))
-            await self._bring_settings_in_line(link)
-            await self._bring_tags_in_line(link)
-        except Disconnected:
-            _LOGGER.debug("%s went away before it was ready", link.identity)
-        except LedgerError as err:
-            _LOGGER.error(
-                "What %s was set to could not be kept: %s", link.identity, err
-            )
-
-    async def _bring_tags_soon(
-        self, link: Link, earlier: asyncio.Task[None] | None
-    ) -> None:
-        """Give a station the users' tags after they changed, and earlier work is done."""
-        if earlier is not None:
-            await earlier  # not only waited for: it is cancelled with this
-        await asyncio.sleep(self._settle)
-        try:
-            await self._bring_tags_in_line(link)
-        except Disconnected:
-            _LOGGER.debug("%s gets its tags when it is back", link.identity)
-        except LedgerError as err:
-            _LOGGER.error("The tags of %s could not be noted: %s", link.identity, err)
-
-    async def _optional(self, request: Awaitable[object]) -> None:
-        """Ask for something that a station may refuse. Raises Disconnected only."""
-        try:
-            await request
-        except Disconnected:
-            raise
-        except StationError as err:
-            _LOGGER.debug("Not vital: %s", err)
-
-    async def _bring_settings_in_line(self, link: Link) -> None:
-        """Read a station's settings and change what exact billing needs otherwise."""
-        station = self._station(link.identity)
-        firmware = station.info.firmware if station.info else ""
-        last = station.settings
-        refused = last.get("refused", {}) if last.get("firmware") == firmware else {}
-        report = await link.bring_settings_in_line(
-            refused,
-            self._profile(link.identity),
-            write=not self.house.stations[link.identity].keep_settings,
-        )
-        data = {
-            "firmware": firmware,
-            "known": {key: found.value for key, found in report.known.items()}
-            | report.changed,
-            "refused": report.refused,
-            "reboot_required": report.reboot_required,
-        }
-        if data != last:
-            now = self._clock()
-            entry = station.entry(Kind.SETTINGS, now, now, data)
-            await self.ledger.commit(entries=[entry])
-            station.apply_entry(entry)
-        self._listener.station_changed(link.identity)
-
-    async def _bring_tags_in_line(self, link: Link) -> None:
-        """Give a station the users' tags, so that charging goes on without us."""
-        station = self._station(link.identity)
-        if self.house.stations[link.identity].keep_settings:
-            return
-        able = self.capabilities(link.identity)
-        if able.profiles and "localauthlistmanagement" not in able.profiles:
-            return
-        tokens = self.house.directory.token_list(self._clock())
-        tokens = tokens[: able.local_list_length or len(tokens)]
-        digest = hashlib.sha256(repr(tokens).encode()).hexdigest()[:16]
-        try:
-            version = await link.commands.token_list_version()
-            last = station.token_list
-            if version < 0 or (last.get("digest"), last.get("version")) == (
-                digest,
-                version,
-            ):
-                return
-            version = max(version, last.get("version", 0)) + 1
-            chunk = able.local_list_chunk or 50
-            version = await link.commands.send_token_list(tokens, version, chunk)
-        except Disconnected:
-            raise
-        except StationError as err:
-            _LOGGER.debug("%s takes no list of tags: %s", link.identity, err)
-            return
-        now = self._clock()
-        entry = station.entry(
-            Kind.TOKEN_LIST, now, now, {"digest": digest, "version": version}
-        )
-        await self.ledger.commit(entries=[entry])
-        station.apply_entry(entry)
 
     def move_in(self, house: House) -> None:
         """Take over what the owner changed; only stations concerned notice."""
@@ -1015,22 +872,11 @@ class ChargingDesk:
             if options is None:
                 continue
             if had is None:
-                if self._profile(identity).triggers:  # else it boots by itself soon
-                    self._soon(link, self._ask_to_boot(link))
+                self._alignment.ask_to_boot(link)
             elif options.keep_settings != had.keep_settings:
-                self._prepare(link, self._settle, booted=True)
+                self._alignment.after_boot(link)
             else:
-                earlier = self._preparing.get(identity)
-                self._preparing[identity] = asyncio.create_task(
-                    self._bring_tags_soon(link, earlier)
-                )
-
-    async def _ask_to_boot(self, link: Link) -> None:
-        """Ask a station to present itself again."""
-        try:
-            await self._optional(link.commands.trigger("BootNotification"))
-        except Disconnected:
-            _LOGGER.debug("%s went away", link.identity)
+                self._alignment.tags_soon(link)
 
 
 def _with_cost(session: Session, rating: Rating) -> Session:

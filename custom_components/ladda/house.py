@@ -47,7 +47,7 @@ from .const import (
     SUBENTRY_TARIFF,
     SUBENTRY_USER,
 )
-from .desk import House, StationOptions
+from .household import House, StationOptions
 
 
 def house_of(entry: ConfigEntry[Any], currency: str) -> House:

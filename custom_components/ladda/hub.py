@@ -56,9 +56,10 @@ from .const import (
     SUBENTRY_TARIFF,
     SUBENTRY_USER,
 )
-from .desk import ChargingDesk, House, Stranger
+from .desk import ChargingDesk, Stranger
 from .devices import async_describe_account, async_describe_station
 from .house import house_of
+from .household import House
 from .ledger import NOBODY, Ledger, LedgerNewer, LedgerUnusable, SessionQuery, Total
 from .price_history import async_known_prices
 from .server_certificate import (

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from custom_components.ladda import desk
+from custom_components.ladda import alignment
 
 from .neighbours import Neighbours, neighbours
 
@@ -13,7 +13,7 @@ from .neighbours import Neighbours, neighbours
 @pytest.fixture(autouse=True)
 def nobody_is_asked_anything(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let stations only speak, lest our own calls mix with the answers."""
-    monkeypatch.setattr(desk, "BOOT_PATIENCE", 3600.0)
+    monkeypatch.setattr(alignment, "BOOT_PATIENCE", 3600.0)
 
 
 @pytest.fixture

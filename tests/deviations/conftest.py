@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from custom_components.ladda import desk
+from custom_components.ladda import alignment
 from custom_components.ladda.central_system.rpc import RpcSession
 from tests.desk.counter import Counter, at_the_desk, house
 
@@ -13,14 +13,14 @@ from tests.desk.counter import Counter, at_the_desk, house
 @pytest.fixture(autouse=True)
 def nobody_is_asked_before_it_boots(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let stations that only speak alone, lest our calls mix with the answers."""
-    monkeypatch.setattr(desk, "BOOT_PATIENCE", 3600.0)
+    monkeypatch.setattr(alignment, "BOOT_PATIENCE", 3600.0)
 
 
 @pytest.fixture
 def little_time(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let half a minute be a fifth of a second."""
     monkeypatch.setitem(RpcSession.__init__.__kwdefaults__, "call_timeout", 0.2)
-    monkeypatch.setattr(desk, "BOOT_PATIENCE", 0.2)
+    monkeypatch.setattr(alignment, "BOOT_PATIENCE", 0.2)
 
 
 @pytest.fixture
