@@ -70,11 +70,13 @@ def _frame(number: int, transaction: int, values: int, begun: datetime) -> bytes
 
 
 async def _ask(ws: ClientWebSocketResponse, frame: bytes) -> list[Any]:
-    """Send a frame and wait for its answer."""
+    """Send a frame and wait for its answer; what the server asks is not answered."""
     await ws.send_frame(frame, WSMsgType.TEXT)
-    answer: list[Any] = orjson.loads((await ws.receive()).data)
-    assert answer[0] == 3, answer
-    return answer
+    while True:
+        answer: list[Any] = orjson.loads((await ws.receive()).data)
+        if answer[0] != 2:
+            assert answer[0] == 3, answer
+            return answer
 
 
 async def _charge(
