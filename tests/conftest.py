@@ -1,5 +1,7 @@
 """What every test stands on."""
 
+import logging
+
 from hypothesis import settings
 import pytest
 from pytest_homeassistant_custom_component.syrupy import HomeAssistantSnapshotExtension
@@ -12,6 +14,9 @@ pytest_plugins = ["tests.house"]
 
 # The same examples on every machine and in every run, and no deadlines on slow ones
 settings.load_profile("ci")
+
+# The test plugin has every statement logged, from threads that outlive their test.
+logging.getLogger("sqlalchemy.engine").setLevel(logging.WARNING)
 
 
 @pytest.fixture(autouse=True)

@@ -149,6 +149,13 @@ def test_power_is_added_up_over_the_phases_or_estimated(garage: Garage) -> None:
     assert connector_of(garage).power_w == 7200
 
 
+def test_where_no_car_is_plugged_in_nothing_flows() -> None:
+    free = Connector(1, status=ConnectorStatus.AVAILABLE)
+    assert (free.power_w, free.current_a) == (0, 0)
+    plugged_in = Connector(1, status=ConnectorStatus.PREPARING)
+    assert (plugged_in.power_w, plugged_in.current_a) == (None, None)
+
+
 def test_when_a_session_ends_nothing_flows_any_more(garage: Garage) -> None:
     number = garage.start(1000)
     volts = sample(Measurand.VOLTAGE, 231)

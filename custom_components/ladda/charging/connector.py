@@ -72,13 +72,18 @@ class Connector:
             return total_of(phases)
         if current := self._phases(Measurand.CURRENT):
             return estimated_power(current, self._phases(Measurand.VOLTAGE))
-        return None
+        return self._nothing_flows
 
     @property
     def current_a(self) -> Decimal | None:
         """Return the current of the phase that carries most."""
         phases = self._phases(Measurand.CURRENT)
-        return max(phases.values()) if phases else None
+        return max(phases.values()) if phases else self._nothing_flows
+
+    @property
+    def _nothing_flows(self) -> Decimal | None:
+        """Return zero where no car is plugged in, None where that is not known."""
+        return Decimal(0) if self.status is ConnectorStatus.AVAILABLE else None
 
     def _phases(self, measurand: Measurand) -> dict[Phase, Decimal]:
         """Return a measurand's live values by phase."""
