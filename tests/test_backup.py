@@ -1,6 +1,7 @@
 """A backup of Home Assistant holds a whole ledger."""
 
 import asyncio
+from contextlib import closing
 from pathlib import Path
 import sqlite3
 
@@ -17,7 +18,7 @@ from .house import TAG, LivedInHouse
 
 def sessions_in(file: Path) -> int:
     """Count the sessions in a copy of the ledger's file alone."""
-    with sqlite3.connect(file) as copy:
+    with closing(sqlite3.connect(file)) as copy:
         assert copy.execute("PRAGMA integrity_check").fetchone() == ("ok",)
         (count,) = copy.execute("SELECT count(*) FROM session").fetchone()
     copy.close()

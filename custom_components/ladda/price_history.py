@@ -8,6 +8,7 @@ from sqlalchemy import func, or_, select
 
 from homeassistant.components.recorder import history
 from homeassistant.components.recorder.db_schema import RecorderRuns, States
+from homeassistant.components.recorder.models import process_timestamp
 from homeassistant.const import STATE_UNAVAILABLE, STATE_UNKNOWN
 from homeassistant.core import HomeAssistant
 from homeassistant.helpers.recorder import DATA_INSTANCE, get_instance, session_scope
@@ -53,8 +54,8 @@ def _runs(
             .order_by(RecorderRuns.start)
         ).all()
         for start, end, crashed in runs:
-            begun = dt_util.as_utc(start)
-            over = dt_util.as_utc(end) if end is not None else until
+            begun = process_timestamp(start)
+            over = process_timestamp(end) if end is not None else until
             if crashed:
                 last = session.execute(
                     select(func.max(States.last_updated_ts))

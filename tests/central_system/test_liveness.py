@@ -66,9 +66,9 @@ async def test_a_station_that_never_answers_pings_has_more_time(
 
 async def test_a_station_that_talks_is_not_pinged(door: Door) -> None:
     ws = await door.come(autoping=False)
-    for _ in range(20):
+    for _ in range(60):
         assert await ask(ws, HEARTBEAT) == ALIVE  # else a ping would come instead
-        await asyncio.sleep(INTERVAL / 5)
+        await asyncio.sleep(INTERVAL / 20)  # far less, for a busy machine is late
 
 
 async def test_a_stations_own_pings_are_answered_and_count(door: Door) -> None:

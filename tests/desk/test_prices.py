@@ -1,6 +1,6 @@
 """The price moves during a session; sometimes it is not known until later."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from decimal import ROUND_HALF_UP, Decimal
 from fractions import Fraction
 from pathlib import Path
@@ -16,9 +16,11 @@ from .wire import meter_values, start, stop
 pytestmark = pytest.mark.usefixtures("socket_enabled")
 
 
-async def show(counter: Counter, price: str | None) -> None:
-    """Let the helper show a price."""
-    await counter.desk.prices.observe("sensor.spot", counter.clock(), price, "SEK/kWh")
+async def show(counter: Counter, price: str | None) -> datetime:
+    """Let the helper show a price; return since when it does."""
+    at = counter.clock()
+    await counter.desk.prices.observe("sensor.spot", at, price, "SEK/kWh")
+    return at
 
 
 async def test_energy_is_split_where_the_price_changes(tmp_path: Path) -> None:
@@ -30,8 +32,7 @@ async def test_energy_is_split_where_the_price_changes(tmp_path: Path) -> None:
         answer = await station.send("StartTransaction", start("04BB22", begun, 1000))
         number = answer["transactionId"]
         clock.travel(minutes=10)
-        changed = clock()
-        await show(counter, "3.00")
+        changed = await show(counter, "3.00")
         clock.travel(minutes=20)
         ended = clock()
         await station.send("StopTransaction", stop(number, ended, 7000))

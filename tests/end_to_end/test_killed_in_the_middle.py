@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Iterable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
 from datetime import datetime
 from decimal import Decimal
 from fractions import Fraction
@@ -192,7 +192,7 @@ class House:
     def kept(self) -> dict[int, tuple[str, str, str | None, int]]:
         """Read the sessions from the ledger's file: name, energy, cost, provisional."""
         path = self.folder / ".storage" / "ladda" / "ladda.db"
-        with sqlite3.connect(f"file:{path}?mode=ro", uri=True) as ledger:
+        with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as ledger:
             rows = ledger.execute(
                 "SELECT id, user_name, energy_wh, cost, provisional FROM session"
             )

@@ -1,6 +1,7 @@
 """While a backup is made the file holds everything and does not change."""
 
 import asyncio
+from contextlib import closing
 import logging
 from pathlib import Path
 import shutil
@@ -81,7 +82,7 @@ async def test_closing_ends_a_hold_and_stores_what_waited(path: Path) -> None:
     async with asyncio.timeout(5):
         await ledger.close()
     await waiting
-    with sqlite3.connect(path) as connection:
+    with closing(sqlite3.connect(path)) as connection:
         assert connection.execute("SELECT id FROM session").fetchall() == [(1,)]
     connection.close()
 

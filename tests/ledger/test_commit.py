@@ -2,6 +2,7 @@
 
 import asyncio
 from collections import Counter
+from contextlib import closing
 import logging
 from pathlib import Path
 import sqlite3
@@ -26,7 +27,7 @@ from .records import NOON, a_closed_session, a_price, a_session, an_entry
 
 def rows(path: Path, table: str) -> int:
     """Count the rows of a table, past Ladda."""
-    with sqlite3.connect(path) as connection:
+    with closing(sqlite3.connect(path)) as connection:
         (count,) = connection.execute(f"SELECT count(*) FROM {table}").fetchone()  # noqa: S608
     connection.close()
     return int(count)
