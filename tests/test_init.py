@@ -9,6 +9,7 @@ from pytest_homeassistant_custom_component.common import MockConfigEntry
 from custom_components.ladda import async_remove_config_entry_device
 from custom_components.ladda.const import DOMAIN
 from custom_components.ladda.hub import ledger_path
+from custom_components.ladda.ledger import SessionQuery
 from homeassistant.config_entries import ConfigEntryState
 from homeassistant.const import CONF_PORT, EVENT_HOMEASSISTANT_STOP
 from homeassistant.core import HomeAssistant
@@ -236,6 +237,27 @@ async def test_a_station_that_is_removed_and_added_again_is_whole(
     await house.until(
         lambda: house.state("switch", f"{STATION}/1_charging").state == "off"
     )
+
+
+async def test_the_ledger_outlives_the_entry_and_is_found_again(
+    hass: HomeAssistant, house: LivedInHouse
+) -> None:
+    await house.add_user("Astrid", TAG)
+    await house.add_station()
+    station = await house.station()
+    session = await house.start(station)
+    await house.stop(station, session, 5_000)
+    data = dict(house.entry.data)
+    await station.stop()
+    await hass.config_entries.async_remove(house.entry.entry_id)
+
+    house.entry = MockConfigEntry(domain=DOMAIN, title="Ladda", data=data)
+    house.entry.add_to_hass(hass)
+    await house.set_up()
+    [kept] = await house.hub.ledger.sessions(SessionQuery())
+    assert (kept.id, kept.user_name, kept.is_open) == (session, "Astrid", False)
+    # Nobody is given an id that was given before.
+    assert await house.hub.ledger.next_session_id() == session + 1
 
 
 async def test_a_connector_that_shows_late_appears(house: LivedInHouse) -> None:
