@@ -17,7 +17,6 @@ from typing import Any, Final, Protocol
 
 from .alignment import Alignment
 from .billing.prices import Fill, Observation, Origin
-from .billing.rating import Rating, RunningRating, rate
 from .billing.tariffs import Tariff
 from .central_system import (
     Admission,
@@ -28,7 +27,6 @@ from .central_system import (
     capabilities,
 )
 from .charging.decisions import Authorized, Decision, Noted, Registered, VendorAnswer
-from .charging.energy import EnergyCurve
 from .charging.events import (
     Booted,
     CertificateRequested,
@@ -45,13 +43,13 @@ from .charging.events import (
 )
 from .charging.journal import Entry, Kind
 from .charging.model import Authorization, Capabilities, Registration, StationInfo
-from .charging.open_session import CLOSINGS, OpenSession, readings_of, until_closed
+from .charging.open_session import OpenSession, readings_of
 from .charging.reservation import Ending, Reservation
 from .charging.session import Closing, Session
 from .charging.station import RESTORED, Admittance, Plan, RemoteStart, Station
 from .household import House
 from .ledger import Ledger, LedgerError, SessionQuery
-from .price_book import PriceBook
+from .pricing import Pricing, energy_entries, with_cost
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -135,8 +133,9 @@ class ChargingDesk:
         """
         self.ledger = ledger
         self.house = house
-        self.prices = PriceBook(ledger)
         self.stations: dict[str, Station] = {}
+        self.pricing = Pricing(ledger, self.stations)
+        self.prices = self.pricing.book
         self.strangers: dict[str, Stranger] = {}
         self.links: dict[str, Link] = {}
         self._listener = listener
@@ -144,7 +143,6 @@ class ChargingDesk:
         self._alignment = Alignment(self, clock, settle)
         self._ids = itertools.count(1)
         self._locks: dict[str, asyncio.Lock] = {}
-        self._ratings: dict[int, RunningRating] = {}
         self._boots: dict[str, list[datetime]] = {}
 
     # --- life ------------------------------------------------------------------
@@ -158,7 +156,7 @@ class ChargingDesk:
             self._station(entry.station).apply_entry(entry)
         for session in await self.ledger.open_sessions():
             self._station(session.station).resume(
-                session, await self._session_entries(session)
+                session, await energy_entries(self.ledger, session)
             )
         for station in self.stations.values():
             for connector in station.connectors.values():
@@ -170,13 +168,6 @@ class ChargingDesk:
                 )
                 for session in await self.ledger.sessions(query):
                     connector.last_session = session
-
-    async def _session_entries(self, session: Session) -> list[Entry]:
-        """Read what a session's energy is known from, in the order of the journal."""
-        entries = await self.ledger.session_entries(
-            session.id, [Kind.START, Kind.METER, *CLOSINGS]
-        )
-        return sorted(entries, key=lambda entry: entry.id or 0)
 
     async def watch_prices(
         self, entities: Iterable[str], watched_until: datetime | None
@@ -192,7 +183,7 @@ class ChargingDesk:
                 gap = await self.prices.open(entity, since, watched_until)
                 if gap is not None:
                     gaps[entity] = gap
-        self.count_again()
+        self.pricing.count_again()
         return gaps
 
     def _oldest_start(self) -> datetime:
@@ -220,13 +211,6 @@ class ChargingDesk:
         return frozenset(
             tariff.entity for tariff in tariffs if tariff.entity is not None
         )
-
-    def count_again(self) -> None:
-        """Count the running costs of all open sessions anew."""
-        self._ratings.clear()
-        for station in self.stations.values():
-            for opened in station.open.values():
-                self._count(opened)
 
     def stop(self) -> None:
         """Ask nothing of stations any more."""
@@ -465,12 +449,12 @@ class ChargingDesk:
             next(self._ids),
             lambda at, asked: self._admit(station, event.token, at, asked, in_use),
         )
-        plan = await self._priced(plan)
+        plan = await self.pricing.priced(plan)
         await self._carry_out(station, plan)
         *ended, session = plan.sessions
         self._tell_ended(ended)
-        await self._have_prices_for(session)
-        self._count(station.open[session.id])
+        await self.pricing.have_prices_for(session)
+        self.pricing.count(station.open[session.id])
         self._listener.session_started(session)
         self._listener.connector_changed(station.identity, session.connector)
         if session.authorization is not Authorization.ACCEPTED:
@@ -497,20 +481,20 @@ class ChargingDesk:
                     plan = station.plan_second_stop(event, session, now)
                     await self._carry_out(station, plan)
                     return
-                entries = await self._session_entries(session)
+                entries = await energy_entries(self.ledger, session)
                 opened = OpenSession.of(session, readings_of(entries))
         if opened is None:
             link.note("a stop of an unknown transaction")
             await self._carry_out(station, station.plan_orphan_stop(event, now))
             return
-        plan = await self._priced(station.plan_stop(event, opened, now))
+        plan = await self.pricing.priced(station.plan_stop(event, opened, now))
         await self._carry_out(station, plan)
         self._tell_ended(plan.sessions)
 
     def _tell_ended(self, sessions: Iterable[Session]) -> None:
         """Make ended sessions known."""
         for session in sessions:
-            self._ratings.pop(session.id, None)
+            self.pricing.forget(session.id)
             self._listener.session_ended(session)
             self._listener.connector_changed(session.station, session.connector)
             self._listener.accounts_changed([session.user])
@@ -526,9 +510,7 @@ class ChargingDesk:
             await self._carry_out(
                 station, station.plan_meter_values(event, opened.session, now)
             )
-            if (running := self._ratings.get(opened.session.id)) is not None:
-                for point in opened.energy.points[before:]:
-                    running.add(point)
+            self.pricing.follow(opened.session.id, opened.energy.points[before:])
         elif (late := station.ended_session_of(event, now)) is not None:
             await self._carry_out(station, station.plan_meter_values(event, late, now))
         else:
@@ -538,68 +520,6 @@ class ChargingDesk:
 
     # --- money -----------------------------------------------------------------------
 
-    def _count(self, opened: OpenSession) -> None:
-        """Count an open session's running cost."""
-        if (data := opened.session.tariff) is None:
-            return
-        tariff = Tariff.from_data(data)
-        running = RunningRating(tariff, self.prices.timeline(tariff.entity))
-        for point in opened.energy.points:
-            running.add(point)
-        self._ratings[opened.session.id] = running
-
-    def running_cost(self, session: int) -> RunningRating | None:
-        """Return what an open session has cost so far."""
-        return self._ratings.get(session)
-
-    async def _priced(self, plan: Plan) -> Plan:
-        """Price the sessions that a plan closes."""
-        if not plan.curves:
-            return plan
-        for session in plan.sessions:
-            await self._have_prices_for(session)
-        return replace(
-            plan,
-            sessions=tuple(
-                self._priced_session(session, plan.curves.get(session.id))
-                for session in plan.sessions
-            ),
-        )
-
-    async def _have_prices_for(self, session: Session) -> None:
-        """Have the prices at hand since a session's start, however long ago it was."""
-        if session.tariff is None:
-            return
-        entity = Tariff.from_data(session.tariff).entity
-        if await self.prices.reach_back(entity, session.started_at):
-            self.count_again()
-
-    def _priced_session(self, session: Session, curve: EnergyCurve | None) -> Session:
-        """Price a closed session by the prices at hand."""
-        if curve is None or session.tariff is None:
-            return session
-        tariff = Tariff.from_data(session.tariff)
-        rating = rate(tariff, curve.points, self.prices.timeline(tariff.entity))
-        return _with_cost(session, rating)
-
-    async def rating(self, session: Session) -> Rating | None:
-        """Price a session by all that the ledger knows, slice by slice."""
-        if session.tariff is None:
-            return None
-        tariff = Tariff.from_data(session.tariff)
-        timeline = (
-            await self.prices.load(tariff.entity, session.started_at)
-            if tariff.entity
-            else None
-        )
-        entries = until_closed(await self._session_entries(session))
-        opened = OpenSession.of(session, readings_of(entries))
-        points = opened.energy.points
-        if session.ended_at is not None:
-            curve = opened.energy.close(session.ended_at, session.meter_stop_wh)
-            points = list(curve.points)
-        return rate(tariff, points, timeline)
-
     async def rate_again(self) -> int:
         """Price all provisional sessions again; return how many are known now."""
         settled = 0
@@ -608,10 +528,10 @@ class ChargingDesk:
                 session = await self.ledger.session(found.id)
                 if session is None or session.is_open:
                     continue
-                rating = await self.rating(session)
+                rating = await self.pricing.rating(session)
                 if rating is None:
                     continue
-                priced = _with_cost(session, rating)
+                priced = with_cost(session, rating)
                 if (priced.cost, priced.provisional) == (
                     session.cost,
                     session.provisional,
@@ -643,9 +563,9 @@ class ChargingDesk:
                 cost=None,
                 provisional=False,
             )
-            rating = await self.rating(session)
+            rating = await self.pricing.rating(session)
             if rating is not None and not session.is_open:
-                session = _with_cost(session, rating)
+                session = with_cost(session, rating)
             data = {
                 "user": terms.user,
                 "user_name": terms.user_name,
@@ -666,8 +586,7 @@ class ChargingDesk:
         await self.ledger.commit(entries=[entry], sessions=[session])
         station.replace_session(session)
         if session.is_open:
-            self._ratings.pop(session.id, None)
-            self._count(station.open[session.id])
+            self.pricing.count(station.open[session.id])
         self._listener.connector_changed(session.station, session.connector)
         self._listener.accounts_changed([session.user])
 
@@ -677,7 +596,7 @@ class ChargingDesk:
         """Fill in what a helper would have shown; return how many sessions that settles."""
         told = Observation(start, state, unit, Origin.MANUAL)
         await self.prices.fill(entity, [Fill(start, end, told)], self._clock())
-        self.count_again()
+        self.pricing.count_again()
         return await self.rate_again()
 
     def _lock(self, identity: str) -> asyncio.Lock:
@@ -834,7 +753,7 @@ class ChargingDesk:
                 continue
             async with self._lock(identity):
                 for session in station.forgotten(now):
-                    plan = await self._priced(station.plan_close(session, now))
+                    plan = await self.pricing.priced(station.plan_close(session, now))
                     await self._carry_out(station, plan)
                     self._tell_ended(plan.sessions)
 
@@ -877,16 +796,6 @@ class ChargingDesk:
                 self._alignment.after_boot(link)
             else:
                 self._alignment.tags_soon(link)
-
-
-def _with_cost(session: Session, rating: Rating) -> Session:
-    """Return a session with what it costs."""
-    return replace(
-        session,
-        cost=rating.billed,
-        currency=rating.currency,
-        provisional=rating.provisional,
-    )
 
 
 def _text(amount: Decimal | None) -> str | None:

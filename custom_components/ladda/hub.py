@@ -388,7 +388,7 @@ class LaddaHub:
 
     async def _async_price_again(self) -> None:
         """Price everything again that can be, for a price of the past is known."""
-        self.desk.count_again()
+        self.desk.pricing.count_again()
         for identity, station in self.desk.stations.items():
             for opened in station.open.values():
                 self.connector_changed(identity, opened.session.connector)
@@ -667,7 +667,7 @@ class LaddaHub:
 
     def running_cost(self, session: Session) -> RunningRating | None:
         """Return what an open session has cost so far."""
-        return self.desk.running_cost(session.id)
+        return self.desk.pricing.running(session.id)
 
     @callback
     def _publish_connectors(self, identity: str) -> None:

@@ -82,7 +82,7 @@ async def get_session(call: ServiceCall) -> ServiceResponse:
         # What is somebody else's is as unknown as what is not there.
         if session is None or not reach.covers(session.user):
             raise _unknown_session(call.data[ATTR_SESSION_ID])
-        rating = await hub.desk.rating(session)
+        rating = await hub.desk.pricing.rating(session)
     return session_as_data(hub, session) | rating_as_data(rating)
 
 

@@ -37,7 +37,7 @@ async def test_energy_is_split_where_the_price_changes(tmp_path: Path) -> None:
         ended = clock()
         await station.send("StopTransaction", stop(number, ended, 7000))
         [session] = await counter.sessions()
-        rating = await counter.desk.rating(session)
+        rating = await counter.desk.pricing.rating(session)
         assert rating is not None
         cheap, dear = rating.slices
         micro = timedelta(microseconds=1)
@@ -93,7 +93,7 @@ async def test_a_helper_that_goes_away_in_mid_session_leaves_a_provisional_part(
             "MeterValues", meter_values(clock(), 4000, transaction=number)
         )
         await show(counter, None)
-        running = counter.desk.running_cost(number)
+        running = counter.desk.pricing.running(number)
         assert running is not None
         assert running.total is not None
         assert round(running.total, 2) == 4
@@ -122,7 +122,7 @@ async def test_a_helper_that_comes_back_the_same_was_the_same(tmp_path: Path) ->
         await station.send("StopTransaction", stop(number, clock(), 1000))
         [session] = await counter.sessions()
         assert (session.cost, session.provisional) == (Decimal("1.00"), False)
-        rating = await counter.desk.rating(session)
+        rating = await counter.desk.pricing.rating(session)
         assert rating is not None
         assert Origin.HELD in {part.origin for part in rating.slices}
 
@@ -208,7 +208,7 @@ async def test_what_a_sensor_showed_while_nobody_watched_is_not_guessed(
         clock.travel(minutes=10)
         await station.send("StopTransaction", stop(number, clock(), 4000))
         [session] = await counter.sessions()
-        rating = await counter.desk.rating(session)
+        rating = await counter.desk.pricing.rating(session)
         assert rating is not None
         assert [part.state for part in rating.slices] == ["1.00", None, "2.00"]
         assert [round(part.wh, -1) for part in rating.slices] == [1000, 2000, 1000]
@@ -256,6 +256,6 @@ async def test_what_was_billed_does_not_change_with_what_is_said_later(
                 "sensor.spot", begun - timedelta(1), clock(), price, "SEK/kWh"
             )
         [session] = await counter.sessions()
-        rating = await counter.desk.rating(session)
+        rating = await counter.desk.pricing.rating(session)
         assert rating is not None
         assert session.cost == rating.billed == Decimal("10.00")

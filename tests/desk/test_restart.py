@@ -36,7 +36,7 @@ async def test_a_session_goes_on_over_a_restart(tmp_path: Path) -> None:
         assert opened.energy.delivered_wh == 2000
         assert known.connector(1).status is ConnectorStatus.CHARGING
         assert known.connector(1).register_wh == 3000
-        running = counter.desk.running_cost(number)
+        running = counter.desk.pricing.running(number)
         assert running is not None
         assert running.total == Decimal(5)
         station = await counter.station("garage")
@@ -109,7 +109,7 @@ async def test_sessions_are_what_the_journal_says(tmp_path: Path) -> None:
             clock.travel(minutes=30)
             await station.send("StopTransaction", stop(number, clock(), meter + 3000))
         for session in await counter.sessions():
-            rating = await counter.desk.rating(replace(session, cost=None))
+            rating = await counter.desk.pricing.rating(replace(session, cost=None))
             assert rating is not None
             assert rating.billed == session.cost
             assert rating.energy_wh == session.energy_wh

@@ -1,0 +1,123 @@
+"""What sessions cost: open ones as they go on, closed ones by all that is known."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+
+from .billing.rating import Rating, RunningRating, rate
+from .billing.tariffs import Tariff
+from .charging.energy import EnergyCurve, EnergyPoint
+from .charging.journal import Entry, Kind
+from .charging.open_session import CLOSINGS, OpenSession, readings_of, until_closed
+from .charging.session import Session
+from .charging.station import Plan, Station
+from .ledger import Ledger
+from .price_book import PriceBook
+
+
+class Pricing:
+    """Prices sessions by the tariffs that they began under and the price book."""
+
+    def __init__(self, ledger: Ledger, stations: Mapping[str, Station]) -> None:
+        """Take where readings and prices are kept, and where sessions go on."""
+        self.book = PriceBook(ledger)
+        self._ledger = ledger
+        self._stations = stations
+        self._running: dict[int, RunningRating] = {}
+
+    def count_again(self) -> None:
+        """Count the running costs of all open sessions anew."""
+        self._running.clear()
+        for station in self._stations.values():
+            for opened in station.open.values():
+                self.count(opened)
+
+    def count(self, opened: OpenSession) -> None:
+        """Count an open session's running cost."""
+        self.forget(opened.session.id)
+        if (data := opened.session.tariff) is None:
+            return
+        tariff = Tariff.from_data(data)
+        running = RunningRating(tariff, self.book.timeline(tariff.entity))
+        for point in opened.energy.points:
+            running.add(point)
+        self._running[opened.session.id] = running
+
+    def running(self, session: int) -> RunningRating | None:
+        """Return what an open session has cost so far."""
+        return self._running.get(session)
+
+    async def priced(self, plan: Plan) -> Plan:
+        """Price the sessions that a plan closes."""
+        if not plan.curves:
+            return plan
+        for session in plan.sessions:
+            await self.have_prices_for(session)
+        return replace(
+            plan,
+            sessions=tuple(
+                self._priced_session(session, plan.curves.get(session.id))
+                for session in plan.sessions
+            ),
+        )
+
+    async def have_prices_for(self, session: Session) -> None:
+        """Have the prices at hand since a session's start, however long ago it was."""
+        if session.tariff is None:
+            return
+        entity = Tariff.from_data(session.tariff).entity
+        if await self.book.reach_back(entity, session.started_at):
+            self.count_again()
+
+    def _priced_session(self, session: Session, curve: EnergyCurve | None) -> Session:
+        """Price a closed session by the prices at hand."""
+        if curve is None or session.tariff is None:
+            return session
+        tariff = Tariff.from_data(session.tariff)
+        rating = rate(tariff, curve.points, self.book.timeline(tariff.entity))
+        return with_cost(session, rating)
+
+    async def rating(self, session: Session) -> Rating | None:
+        """Price a session by all that the ledger knows, slice by slice."""
+        if session.tariff is None:
+            return None
+        tariff = Tariff.from_data(session.tariff)
+        timeline = (
+            await self.book.load(tariff.entity, session.started_at)
+            if tariff.entity
+            else None
+        )
+        entries = until_closed(await energy_entries(self._ledger, session))
+        opened = OpenSession.of(session, readings_of(entries))
+        points = opened.energy.points
+        if session.ended_at is not None:
+            curve = opened.energy.close(session.ended_at, session.meter_stop_wh)
+            points = list(curve.points)
+        return rate(tariff, points, timeline)
+
+    def follow(self, session: int, points: Iterable[EnergyPoint]) -> None:
+        """Count what an open session took since."""
+        if (running := self._running.get(session)) is not None:
+            for point in points:
+                running.add(point)
+
+    def forget(self, session: int) -> None:
+        """Count a session's running cost no more."""
+        self._running.pop(session, None)
+
+
+async def energy_entries(ledger: Ledger, session: Session) -> list[Entry]:
+    """Read what a session's energy is known from, in the order of the journal."""
+    entries = await ledger.session_entries(
+        session.id, [Kind.START, Kind.METER, *CLOSINGS]
+    )
+    return sorted(entries, key=lambda entry: entry.id or 0)
+
+
+def with_cost(session: Session, rating: Rating) -> Session:
+    """Return a session with what it costs."""
+    return replace(
+        session,
+        cost=rating.billed,
+        currency=rating.currency,
+        provisional=rating.provisional,
+    )
