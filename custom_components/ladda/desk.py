@@ -41,7 +41,7 @@ from .charging.events import (
     TransactionStopped,
     VendorMessage,
 )
-from .charging.journal import Entry, Kind
+from .charging.journal import Entry, Kind, amount_text
 from .charging.model import Authorization, Capabilities, Registration, StationInfo
 from .charging.open_session import OpenSession, readings_of
 from .charging.reservation import Ending, Reservation
@@ -151,11 +151,11 @@ class ChargingDesk:
         """Take up everything where the ledger left it."""
         self._ids = itertools.count(await self.ledger.next_session_id())
         for identity in self.house.stations:
-            self._station(identity)
+            self.station_of(identity)
         for entry in await self.ledger.latest(RESTORED):
-            self._station(entry.station).apply_entry(entry)
+            self.station_of(entry.station).apply_entry(entry)
         for session in await self.ledger.open_sessions():
-            self._station(session.station).resume(
+            self.station_of(session.station).resume(
                 session, await energy_entries(self.ledger, session)
             )
         for station in self.stations.values():
@@ -216,7 +216,7 @@ class ChargingDesk:
         """Ask nothing of stations any more."""
         self._alignment.stop()
 
-    def _station(self, identity: str) -> Station:
+    def station_of(self, identity: str) -> Station:
         """Return what is known of a station."""
         if identity not in self.stations:
             self.stations[identity] = Station(identity)
@@ -238,7 +238,7 @@ class ChargingDesk:
         self.links[link.identity] = link
         if link.identity in self.house.stations:
             _LOGGER.info("%s connected from %s", link.identity, link.remote)
-            self._station(link.identity).clock.restart()
+            self.station_of(link.identity).clock.restart()
             self._alignment.after_connecting(link)
             self._listener.station_changed(link.identity)
 
@@ -274,7 +274,7 @@ class ChargingDesk:
         identity = link.identity
         if identity not in self.house.stations:
             return self._meet(link, event)
-        station = self._station(identity)
+        station = self.station_of(identity)
         async with self._locks[identity]:
             now = self._clock()
             match event:
@@ -537,7 +537,9 @@ class ChargingDesk:
                     session.provisional,
                 ):
                     continue
-                await self._amend(priced, Kind.RATED, {"cost": _text(priced.cost)})
+                await self._amend(
+                    priced, Kind.RATED, {"cost": amount_text(priced.cost)}
+                )
                 settled += not priced.provisional
         return settled
 
@@ -578,7 +580,7 @@ class ChargingDesk:
 
     async def _amend(self, session: Session, kind: Kind, data: dict[str, Any]) -> None:
         """Keep a session as it has become, and why."""
-        station = self._station(session.station)
+        station = self.station_of(session.station)
         now = self._clock()
         entry = station.entry(
             kind, now, now, data, connector=session.connector, session=session.id
@@ -601,7 +603,7 @@ class ChargingDesk:
 
     def _lock(self, identity: str) -> asyncio.Lock:
         """Return the lock that keeps a station's affairs in order."""
-        self._station(identity)
+        self.station_of(identity)
         return self._locks[identity]
 
     # --- what we ask of stations -------------------------------------------------------
@@ -619,7 +621,7 @@ class ChargingDesk:
         Raises MayNotCharge for a user who may not.
         """
         link = self.link(identity)
-        station = self._station(identity)
+        station = self.station_of(identity)
         now = self._clock()
         user, token = self._payer(identity, user, token, now)
         entry = station.entry(
@@ -629,8 +631,7 @@ class ChargingDesk:
             {"token": token, "user": user},
             connector=connector,
         )
-        await self.ledger.commit(entries=[entry])
-        station.apply_entry(entry)
+        await self.keep(station, entry)
         await link.commands.start(
             connector, token, limit_a, in_watts=self.takes_watts(identity)
         )
@@ -661,7 +662,7 @@ class ChargingDesk:
         Raises MayNotCharge for a user who may not charge.
         """
         link = self.link(identity)
-        station = self._station(identity)
+        station = self.station_of(identity)
         user, token = self._payer(identity, user, token, self._clock())
         reservation = Reservation(station.next_reservation(), token, user, until)
         await link.commands.reserve(connector, reservation.id, token, until)
@@ -673,7 +674,7 @@ class ChargingDesk:
 
     async def cancel_reservation(self, identity: str, connector: int) -> bool:
         """Give up a connector's reservation; False: there is none."""
-        station = self._station(identity)
+        station = self.station_of(identity)
         reservation = station.connector(connector).reservation
         if reservation is None:
             return False
@@ -706,7 +707,7 @@ class ChargingDesk:
 
     async def stop_charging(self, identity: str, connector: int) -> bool:
         """Ask a station to end a connector's session; False: there is none."""
-        opened = self._station(identity).session_at(connector)
+        opened = self.station_of(identity).session_at(connector)
         if opened is None:
             return False
         await self.link(identity).commands.stop(opened.session.id)
@@ -717,7 +718,7 @@ class ChargingDesk:
     ) -> None:
         """Limit a connector's current, A per phase (0: pause), or lift the limit."""
         link = self.link(identity)
-        station = self._station(identity)
+        station = self.station_of(identity)
         known = station.connector(connector)
         way = known.limit_way
         if limit_a is None:
@@ -733,10 +734,9 @@ class ChargingDesk:
                 first_try=way,
             )
         now = self._clock()
-        data = {"limit_a": _text(limit_a), "way": way}
+        data = {"limit_a": amount_text(limit_a), "way": way}
         entry = station.entry(Kind.LIMIT, now, now, data, connector=connector)
-        await self.ledger.commit(entries=[entry])
-        station.apply_entry(entry)
+        await self.keep(station, entry)
         self._listener.connector_changed(identity, connector)
 
     def takes_watts(self, identity: str) -> bool:
@@ -759,14 +759,10 @@ class ChargingDesk:
 
     # --- what the alignment of stations asks for -----------------------------------------
 
-    def station_of(self, identity: str) -> Station:
-        """Return what is known of a station."""
-        return self._station(identity)
-
     def info_of(self, identity: str) -> StationInfo | None:
         """Return what a station said that it is, also before it was adopted."""
         stranger = self.strangers.get(identity)
-        return self._station(identity).info or (stranger.info if stranger else None)
+        return self.station_of(identity).info or (stranger.info if stranger else None)
 
     async def keep(self, station: Station, entry: Entry) -> None:
         """Commit an entry and apply it; raises LedgerError."""
@@ -779,13 +775,13 @@ class ChargingDesk:
 
     def capabilities(self, identity: str) -> Capabilities:
         """Return what a station has shown that it can do."""
-        return capabilities(self._station(identity).settings.get("known", {}))
+        return capabilities(self.station_of(identity).settings.get("known", {}))
 
     def move_in(self, house: House) -> None:
         """Take over what the owner changed; only stations concerned notice."""
         before, self.house = self.house, house
         for identity in house.stations:
-            self._station(identity)
+            self.station_of(identity)
         for identity, link in list(self.links.items()):
             options, had = house.stations.get(identity), before.stations.get(identity)
             if options is None:
@@ -796,8 +792,3 @@ class ChargingDesk:
                 self._alignment.after_boot(link)
             else:
                 self._alignment.tags_soon(link)
-
-
-def _text(amount: Decimal | None) -> str | None:
-    """Write an amount for the journal."""
-    return None if amount is None else str(amount)

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from decimal import Decimal
 from enum import StrEnum
 from typing import Any
 
@@ -51,3 +52,8 @@ class Entry:
     received_at: datetime
     data: dict[str, Any]
     id: int | None = None
+
+
+def amount_text(amount: Decimal | None) -> str | None:
+    """Write an amount that may not be known, with all its digits."""
+    return None if amount is None else str(amount)

@@ -27,7 +27,7 @@ from .events import (
     TransactionStarted,
     TransactionStopped,
 )
-from .journal import Entry, Kind
+from .journal import Entry, Kind, amount_text
 from .model import Authorization, ConnectorStatus, Context, MeterValue, StationInfo
 from .open_session import OpenSession, carry_register, closed_session, readings_of
 from .reading import Reading, reading_of
@@ -514,7 +514,7 @@ class Station:
             opened.session, ended_at, stop_wh, "", Closing.ESTIMATED, curve
         )
         register = self._register_after(opened, register, ended_at, curve)
-        data = {"meter_stop_wh": _text(stop_wh), "register": _snapshot(register)}
+        data = {"meter_stop_wh": amount_text(stop_wh), "register": _snapshot(register)}
         entry = self._session_entry(Kind.CLOSE, closed, ended_at, now, data)
         return _Ending(closed, entry, curve, register)
 
@@ -580,7 +580,7 @@ class Station:
             corrected=moment.corrected,
         )
         data: dict[str, Any] = {
-            "meter_stop_wh": _text(event.meter_stop_wh),
+            "meter_stop_wh": amount_text(event.meter_stop_wh),
             "reason": event.reason,
             "token": event.token,
             "corrected": moment.corrected,
@@ -636,7 +636,7 @@ class Station:
         """Make the entry that keeps a stop from which nothing follows, as it came."""
         data = {
             "transaction": event.transaction,
-            "meter_stop_wh": _text(event.meter_stop_wh),
+            "meter_stop_wh": amount_text(event.meter_stop_wh),
             "reason": event.reason,
             "token": event.token,
             "readings": [
@@ -875,8 +875,3 @@ def _same_token(token: str, other: str | None) -> bool:
 def _snapshot(register: ConnectorRegister | None) -> dict[str, Any] | None:
     """Write a register for the journal."""
     return None if register is None else register.as_data()
-
-
-def _text(amount: Decimal | None) -> str | None:
-    """Write an amount for the journal."""
-    return None if amount is None else str(amount)
