@@ -503,19 +503,13 @@ class ChargingDesk:
         self, station: Station, event: MeterValuesReported, now: datetime
     ) -> None:
         """A meter was read."""
+        values = station.timed(event.values, now)
         connector = station.connector_of(event)
-        opened = station.session_of(event, now)
-        if opened is not None:
-            before = len(opened.energy.points)
-            await self._carry_out(
-                station, station.plan_meter_values(event, opened.session, now)
-            )
-            self.pricing.follow(opened.session.id, opened.energy.points[before:])
-        elif (late := station.ended_session_of(event, now)) is not None:
-            await self._carry_out(station, station.plan_meter_values(event, late, now))
-        else:
-            await self._carry_out(station, station.plan_idle_meter_values(event, now))
-        station.take_live(event, now)
+        plan = station.plan_meter_values(event, values, now)
+        await self._carry_out(station, plan)
+        for session in plan.readings:
+            self.pricing.follow(station.open.get(session))
+        station.take_live(connector, values, now)
         self._listener.connector_changed(station.identity, connector)
 
     # --- money -----------------------------------------------------------------------

@@ -187,7 +187,8 @@ def _connector(connector: Connector) -> dict[str, Any]:
         "status_at": connector.status_at,
         "live": {
             f"{measurand}.{phase.name}": value
-            for (measurand, phase), value in connector.live.items()
+            for measurand, values in connector.live.items()
+            for phase, value in values.items()
         },
         "live_at": connector.live_at,
         "register_wh": connector.register_wh,

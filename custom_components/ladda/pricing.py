@@ -1,11 +1,11 @@
 """What sessions cost: open ones as they go on, closed ones by all that is known."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 
 from .billing.rating import Rating, RunningRating, rate
 from .billing.tariffs import Tariff
-from .charging.energy import EnergyCurve, EnergyPoint
+from .charging.energy import EnergyCurve
 from .charging.journal import Entry, Kind
 from .charging.open_session import CLOSINGS, OpenSession, readings_of, until_closed
 from .charging.session import Session
@@ -38,13 +38,18 @@ class Pricing:
             return
         tariff = Tariff.from_data(data)
         running = RunningRating(tariff, self.book.timeline(tariff.entity))
-        for point in opened.energy.points:
-            running.add(point)
         self._running[opened.session.id] = running
+        self.follow(opened)
 
     def running(self, session: int) -> RunningRating | None:
         """Return what an open session has cost so far."""
         return self._running.get(session)
+
+    def follow(self, opened: OpenSession | None) -> None:
+        """Count what an open session took since it was last looked at."""
+        if opened and (running := self._running.get(opened.session.id)):
+            for point in opened.energy.points[running.points :]:
+                running.add(point)
 
     async def priced(self, plan: Plan) -> Plan:
         """Price the sessions that a plan closes."""
@@ -93,12 +98,6 @@ class Pricing:
             curve = opened.energy.close(session.ended_at, session.meter_stop_wh)
             points = list(curve.points)
         return rate(tariff, points, timeline)
-
-    def follow(self, session: int, points: Iterable[EnergyPoint]) -> None:
-        """Count what an open session took since."""
-        if (running := self._running.get(session)) is not None:
-            for point in points:
-                running.add(point)
 
     def forget(self, session: int) -> None:
         """Count a session's running cost no more."""

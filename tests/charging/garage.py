@@ -19,12 +19,12 @@ from custom_components.ladda.charging.events import (
 from custom_components.ladda.charging.journal import Entry, Kind
 from custom_components.ladda.charging.model import (
     Authorization,
+    Channel,
     ConnectorStatus,
     Context,
     Measurand,
     MeterValue,
     Phase,
-    Sample,
 )
 from custom_components.ladda.charging.open_session import (
     CLOSINGS,
@@ -41,6 +41,8 @@ from custom_components.ladda.charging.station import (
     RemoteStart,
     Station,
 )
+
+type Sample = tuple[Channel, Decimal]
 
 NOON = datetime(2026, 6, 1, 12, tzinfo=UTC)
 ANNA, BO = "04AA11", "04BB22"
@@ -63,7 +65,7 @@ def sample(
     context: Context = Context.PERIODIC,
 ) -> Sample:
     """One sampled value."""
-    return Sample(measurand, number(amount), phase, context)
+    return Channel(measurand, phase, context), number(amount)
 
 
 def register(
@@ -127,7 +129,7 @@ class Garage:
         """Keep a plan as the ledger does, and make it so."""
         for entry in plan.entries:
             data: dict[str, Any] = orjson.loads(orjson.dumps(entry.data))
-            self.journal.append(replace(entry, data=data, id=len(self.journal) + 1))
+            self.journal.append(entry._replace(data=data, id=len(self.journal) + 1))
         for session in plan.sessions:
             self.sessions[session.id] = session
         self.curves |= plan.curves
@@ -207,7 +209,7 @@ class Garage:
 
     def value(self, *samples: Sample, stamped: datetime | None = None) -> MeterValue:
         """What is sampled now, stamped with the true time unless said otherwise."""
-        return MeterValue(stamped or self.now, samples)
+        return MeterValue(stamped or self.now, dict(samples))
 
     def reads(
         self,
@@ -231,14 +233,9 @@ class Garage:
         """Meter values are sent."""
         event = MeterValuesReported(connector, transaction, values)
         station = self.station
-        if (opened := station.session_of(event, self.now)) is not None:
-            plan = station.plan_meter_values(event, opened.session, self.now)
-        elif (ended := station.ended_session_of(event, self.now)) is not None:
-            plan = station.plan_meter_values(event, ended, self.now)
-        else:
-            plan = station.plan_idle_meter_values(event, self.now)
-        self.carry_out(plan)
-        station.take_live(event, self.now)
+        timed = station.timed(values, self.now)
+        self.carry_out(station.plan_meter_values(event, timed, self.now))
+        station.take_live(station.connector_of(event), timed, self.now)
 
     def tells(
         self,

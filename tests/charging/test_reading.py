@@ -7,11 +7,11 @@ import orjson
 import pytest
 
 from custom_components.ladda.charging.model import (
+    Channel,
     Context,
     Measurand,
     MeterValue,
     Phase,
-    Sample,
 )
 from custom_components.ladda.charging.reading import (
     Method,
@@ -20,7 +20,7 @@ from custom_components.ladda.charging.reading import (
     reading_of,
 )
 
-from .garage import NOON, number, register, sample
+from .garage import NOON, Sample, number, register, sample
 
 L1, L2, L3, N = Phase.L1, Phase.L2, Phase.L3, Phase.N
 POWER, CURRENT, VOLTAGE = Measurand.POWER, Measurand.CURRENT, Measurand.VOLTAGE
@@ -29,7 +29,7 @@ INTERVAL = Measurand.ENERGY_INTERVAL
 
 def read(*samples: Sample, signed: tuple[str, ...] = ()) -> Reading | None:
     """What samples of one moment say."""
-    return reading_of(MeterValue(NOON, samples, signed), NOON)
+    return reading_of(MeterValue(NOON, dict(samples), signed), NOON)
 
 
 def said(*samples: Sample) -> tuple[Method, Decimal | None]:
@@ -154,13 +154,13 @@ def test_the_voltage_between_lines_is_not_that_to_neutral() -> None:
     assert round(watts) == 2309
 
 
-sampled = st.builds(
-    Sample,
+channels = st.builds(
+    Channel,
     st.sampled_from(Measurand),
-    st.decimals(0, 10**15, places=2),
     st.sampled_from(Phase),
     st.sampled_from(Context),
 )
+sampled = st.tuples(channels, st.decimals(0, 10**15, places=2))
 
 
 @given(st.lists(sampled, max_size=12), st.lists(st.text(max_size=5), max_size=2))

@@ -251,7 +251,7 @@ def test_values_after_a_stop_are_kept_with_their_session(garage: Garage) -> None
 
 def test_a_reading_from_just_before_the_start_is_not_lost(garage: Garage) -> None:
     number = garage.start(1000)
-    signed = MeterValue(at(-0.1), (), ("OCMF|{}",))
+    signed = MeterValue(at(-0.1), {}, ("OCMF|{}",))
     garage.meters(signed, transaction=number)
     assert garage.journal[-1].session == number
     assert garage.journal[-1].data["signed"] == ["OCMF|{}"]
@@ -400,10 +400,9 @@ def test_a_station_that_is_planned_for_is_left_as_it_is(garage: Garage) -> None:
         started = TransactionStarted(connector, BO, now, Decimal(3000))
         station.plan_start(started, now, 9, admit)
         station.same_start(started)
-        values = MeterValuesReported(connector, None, (value,))
-        station.plan_idle_meter_values(values, now)
-        station.session_of(values, now)
-        station.ended_session_of(values, now)
+        for transaction in (None, number, number + 1):
+            values = MeterValuesReported(connector, transaction, (value,))
+            station.plan_meter_values(values, station.timed(values.values, now), now)
         status = StatusReported(connector, ConnectorStatus.FAULTED)
         station.plan_status(status, now)
     opened = station.open[number]
@@ -411,9 +410,6 @@ def test_a_station_that_is_planned_for_is_left_as_it_is(garage: Garage) -> None:
     station.plan_stop(stopped, opened, now)
     station.plan_orphan_stop(stopped, now)
     station.plan_second_stop(stopped, opened.session, now)
-    station.plan_meter_values(
-        MeterValuesReported(1, number, (value,)), opened.session, now
-    )
     station.plan_close(number, now)
     station.forgotten(now + timedelta(hours=1))
     assert state_of(station) == before

@@ -27,7 +27,7 @@ def an_entry(**fields: Any) -> Entry:
         received_at=NOON,
         data={},
     )
-    return replace(entry, **fields)
+    return entry._replace(**fields)
 
 
 def a_session(number: int, **fields: Any) -> Session:

@@ -92,7 +92,7 @@ async def test_a_session_is_told_in_the_order_in_which_it_happened(
     await ledger.commit(entries=[start, first, other, stop, late])
 
     told = await ledger.session_entries(7)
-    assert [replace(entry, id=None) for entry in told] == [start, first, late, stop]
+    assert [entry._replace(id=None) for entry in told] == [start, first, late, stop]
     assert [entry.id for entry in told] == [1, 2, 5, 4]
     meter = await ledger.session_entries(7, kinds={"meter"})
     assert [entry.id for entry in meter] == [2, 5]

@@ -137,10 +137,15 @@ class RunningRating:
         "_tariff",
         "_timeline",
         "_unpriced",
+        "points",
     )
 
     def __init__(self, tariff: Tariff, timeline: PriceTimeline | None) -> None:
-        """Begin a session under `tariff`, priced by its helper's timeline."""
+        """Begin a session under `tariff`, priced by its helper's timeline.
+
+        `points` is how many have been added.
+        """
+        self.points = 0
         self._tariff = tariff
         self._timeline = PriceTimeline() if timeline is None else timeline
         self._first: EnergyPoint | None = None
@@ -156,15 +161,9 @@ class RunningRating:
         """Take the next point; ValueError when time or energy runs backwards."""
         if self._first is None:
             self._begin(point)
-            return
-        last = self._last
-        if point.at < last.at or point.wh < last.wh:
-            raise ValueError(f"{point} after {last}")
-        for observation in self._timeline.observations_between(last.at, point.at):
-            if not _alike(observation, self._observation):
-                self._turn(_reading(last, point, observation.at), observation)
-        self._last = point
-
+        else:
+            self._go_on(point)
+        self.points += 1
     @property
     def energy_wh(self) -> Decimal:
         """All energy so far, in Wh."""
@@ -207,6 +206,16 @@ class RunningRating:
         self._first = self._last = self._edge = point
         self._observation = self._timeline.observations_between(point.at, point.at)[0]
         self._price = self._tariff.unit_price(self._observation)
+
+    def _go_on(self, point: EnergyPoint) -> None:
+        """Take a point that comes after others."""
+        last = self._last
+        if point.at < last.at or point.wh < last.wh:
+            raise ValueError(f"{point} after {last}")
+        for observation in self._timeline.observations_between(last.at, point.at):
+            if not _alike(observation, self._observation):
+                self._turn(_reading(last, point, observation.at), observation)
+        self._last = point
 
     def _turn(self, edge: EnergyPoint, observation: Observation) -> None:
         """Close the slice under the price so far and begin one under the next."""

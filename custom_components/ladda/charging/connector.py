@@ -1,5 +1,6 @@
 """A connector: what is known of it, and what it measures now."""
 
+from collections import defaultdict
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
@@ -40,7 +41,9 @@ class Connector:
     info: str = ""
     vendor_error: str = ""
     status_at: datetime | None = None
-    live: dict[tuple[Measurand, Phase], Decimal] = field(default_factory=dict)
+    live: defaultdict[Measurand, dict[Phase, Decimal]] = field(
+        default_factory=lambda: defaultdict(dict)
+    )
     live_at: datetime | None = None
     register: ConnectorRegister | None = None
     remote_start: RemoteStart | None = None
@@ -63,50 +66,42 @@ class Connector:
         self, measurand: Measurand, phase: Phase = Phase.TOTAL
     ) -> Decimal | None:
         """Return the live value of a measurand."""
-        return self.live.get((measurand, phase))
+        return self.live[measurand].get(phase)
 
     @property
     def power_w(self) -> Decimal | None:
         """Return the power now, from the phases or from volts and amps if need be."""
-        if phases := self._phases(Measurand.POWER):
-            return total_of(phases)
-        if current := self._phases(Measurand.CURRENT):
-            return estimated_power(current, self._phases(Measurand.VOLTAGE))
+        if power := self.live[Measurand.POWER]:
+            return total_of(power)
+        if current := self.live[Measurand.CURRENT]:
+            return estimated_power(current, self.live[Measurand.VOLTAGE])
         return self._nothing_flows
 
     @property
     def current_a(self) -> Decimal | None:
         """Return the current of the phase that carries most."""
-        phases = self._phases(Measurand.CURRENT)
-        return max(phases.values()) if phases else self._nothing_flows
+        current = self.live[Measurand.CURRENT]
+        return max(current.values()) if current else self._nothing_flows
 
     @property
     def _nothing_flows(self) -> Decimal | None:
         """Return zero where no car is plugged in, None where that is not known."""
         return Decimal(0) if self.status is ConnectorStatus.AVAILABLE else None
 
-    def _phases(self, measurand: Measurand) -> dict[Phase, Decimal]:
-        """Return a measurand's live values by phase."""
-        return {
-            phase: value
-            for (what, phase), value in self.live.items()
-            if what is measurand
-        }
-
     def take_live(self, at: datetime, value: MeterValue) -> None:
         """Take what is measured now."""
         if self.live_at is not None and at < self.live_at:
             return
-        for sample in value.samples:
-            if sample.context is not Context.BEGIN:
-                self.live[sample.measurand, sample.phase] = sample.value
+        live = self.live
+        for (measurand, phase, context), amount in value.samples.items():
+            if context is not Context.BEGIN:
+                live[measurand][phase] = amount
         self.live_at = at
 
     def come_to_rest(self) -> None:
         """Nothing flows any more."""
-        for key in self.live:
-            if key[0] in (Measurand.POWER, Measurand.CURRENT):
-                self.live[key] = Decimal(0)
+        for measurand in (Measurand.POWER, Measurand.CURRENT):
+            self.live[measurand] = dict.fromkeys(self.live[measurand], Decimal(0))
 
     def grow(self, at: datetime, wh: Decimal) -> None:
         """Raise the register to what a session has come to."""

@@ -106,7 +106,8 @@ class EnergyFold:
             return []
         if reading.context is Context.END and reading.method is Method.REGISTER:
             self._meter_end_wh = reading.register_wh
-        self._choose_method(reading)
+        if reading.method is not self.method:
+            self._choose_method(reading)
         added = [
             EnergyPoint(max(at, last.at), max(wh, last.wh))
             for at, wh in self._counted(reading)

@@ -1,10 +1,9 @@
 """The journal's vocabulary: what happened, as it is kept for ever."""
 
-from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
-from typing import Any
+from typing import Any, NamedTuple
 
 
 class Kind(StrEnum):
@@ -35,8 +34,7 @@ class Kind(StrEnum):
     CERTIFICATE_REQUEST = "certificate_request"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Entry:
+class Entry(NamedTuple):
     """One line of the journal.
 
     `occurred_at` is when it happened, as well as we know; `received_at` when we
@@ -46,11 +44,11 @@ class Entry:
 
     kind: str
     station: str
-    connector: int = 0
-    session: int | None = None
     occurred_at: datetime
     received_at: datetime
     data: dict[str, Any]
+    connector: int = 0
+    session: int | None = None
     id: int | None = None
 
 

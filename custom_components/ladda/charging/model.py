@@ -4,6 +4,7 @@ Energy is in Wh, power in W, current in A per phase, voltage in V; times are
 aware and in UTC. Everything here is immutable.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -90,11 +91,10 @@ class Context(StrEnum):
     OTHER = "other"
 
 
-class Sample(NamedTuple):
-    """One measured value, in the unit that its measurand names."""
+class Channel(NamedTuple):
+    """What a sample measures, on which phase, and why it was taken."""
 
     measurand: Measurand
-    value: Decimal
     phase: Phase = Phase.TOTAL
     context: Context = Context.PERIODIC
 
@@ -103,11 +103,12 @@ class MeterValue(NamedTuple):
     """The samples that a station took at one moment.
 
     `at` is the station's own clock, None where it sent none that can be read.
-    `signed` holds the meter's signed values exactly as they came.
+    `samples` are in the units that their measurands name. `signed` holds the meter's
+    signed values exactly as they came.
     """
 
     at: datetime | None
-    samples: tuple[Sample, ...]
+    samples: Mapping[Channel, Decimal]
     signed: tuple[str, ...] = ()
 
 

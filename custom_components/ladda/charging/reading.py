@@ -4,12 +4,14 @@ A station may send a register in total or by phase, energy by interval, only
 power, or only volts and amps: a ladder, of which the best rung counts.
 """
 
+from collections.abc import Mapping
 from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
+from functools import lru_cache
 from typing import Any, Final, NamedTuple
 
-from .model import Context, Measurand, MeterValue, Phase
+from .model import Channel, Context, Measurand, MeterValue, Phase
 from .register import MOST_POWER_W
 
 NOMINAL_VOLTAGE: Final = Decimal(230)
@@ -106,64 +108,113 @@ class Reading(NamedTuple):
 type _ByPhase = dict[Phase, Decimal]
 
 
+class _Layout(NamedTuple):
+    """Which channels tell what about energy, the best of each kind; they add up.
+
+    `method` and `context` are those of `energy`, START_AND_STOP where there is none.
+    """
+
+    method: Method
+    context: Context
+    energy: tuple[Channel, ...]
+    power: tuple[Channel, ...]
+    current: tuple[Channel, ...]
+    voltage: tuple[Channel, ...]
+
+
 def reading_of(value: MeterValue, at: datetime) -> Reading | None:
     """Read what a meter value says about energy; None where it says nothing.
 
     Of a measurand that comes with several contexts, one counts; those for the
     transaction's begin only where there is nothing else.
     """
-    found = _by_measurand(value)
-    context, by_phase = found.get(Measurand.ENERGY_REGISTER, (Context.OTHER, {}))
-    power_context, power = _power(found)
-    if by_phase:
-        method, wh = _register(by_phase)
-        return Reading(at, context, method, wh, None, power, value.signed)
-    context, by_phase = found.get(Measurand.ENERGY_INTERVAL, (Context.OTHER, {}))
-    if by_phase:
-        wh = total_of(by_phase)
-        return Reading(at, context, Method.INTERVALS, None, wh, power, value.signed)
+    _, samples, signed = value
+    method, context, energy, powers, current, voltage = _layout(tuple(samples))
+    power = _sum(samples, powers)
+    if power is not None and power > MOST_POWER_W:
+        power = None
+    if (wh := _sum(samples, energy)) is not None:
+        if method is Method.INTERVALS:
+            return Reading(at, context, method, None, wh, power, signed)
+        return Reading(at, context, method, wh, None, power, signed)
     if power is not None:
-        return Reading(at, power_context, Method.POWER, None, None, power, value.signed)
-    context, by_phase = found.get(Measurand.CURRENT, (Context.OTHER, {}))
-    _, volts = found.get(Measurand.VOLTAGE, (Context.OTHER, {}))
-    if by_phase and (estimate := estimated_power(by_phase, volts)) <= MOST_POWER_W:
-        return Reading(at, context, Method.CURRENT, None, None, estimate, value.signed)
-    if value.signed:
-        return Reading(at, context, Method.START_AND_STOP, signed=value.signed)
+        why = powers[0].context
+        return Reading(at, why, Method.POWER, None, None, power, signed)
+    if current:
+        estimate = estimated_power(
+            _by_phase(samples, current), _by_phase(samples, voltage)
+        )
+        if estimate <= MOST_POWER_W:
+            why = current[0].context
+            return Reading(at, why, Method.CURRENT, None, None, estimate, signed)
+    if signed:
+        return Reading(at, Context.OTHER, Method.START_AND_STOP, signed=signed)
     return None
 
 
-def _by_measurand(value: MeterValue) -> dict[Measurand, tuple[Context, _ByPhase]]:
-    """Sort samples by measurand and phase, each measurand with its best context."""
-    only_begin = all(sample.context is Context.BEGIN for sample in value.samples)
-    found: dict[Measurand, tuple[Context, _ByPhase]] = {}
-    for measurand, amount, phase, context in value.samples:
-        if context is Context.BEGIN and not only_begin:
+@lru_cache(maxsize=1024)
+def _layout(channels: tuple[Channel, ...]) -> _Layout:
+    """Find the channels that count; stations send the same ones again and again."""
+    found = _by_measurand(channels)
+    power = _adding_up(found.get(Measurand.POWER, ()))
+    current = found.get(Measurand.CURRENT, ())
+    voltage = found.get(Measurand.VOLTAGE, ())
+    method = Method.START_AND_STOP
+    energy = _adding_up(found.get(Measurand.ENERGY_REGISTER, ()))
+    if energy:
+        method = _register_method(energy)
+    elif energy := _adding_up(found.get(Measurand.ENERGY_INTERVAL, ())):
+        method = Method.INTERVALS
+    context = energy[0].context if energy else Context.OTHER
+    return _Layout(method, context, energy, power, current, voltage)
+
+
+def _by_measurand(
+    channels: tuple[Channel, ...],
+) -> dict[Measurand, tuple[Channel, ...]]:
+    """Sort channels by measurand, those of its best context only."""
+    only_begin = all(channel.context is Context.BEGIN for channel in channels)
+    found: dict[Measurand, tuple[Channel, ...]] = {}
+    for channel in channels:
+        if channel.context is Context.BEGIN and not only_begin:
             continue
-        known = found.get(measurand)
-        if known is None or _PREFERENCE[context] < _PREFERENCE[known[0]]:
-            found[measurand] = (context, {phase: amount})
-        elif context is known[0]:
-            known[1][phase] = amount
+        known = found.get(channel.measurand, ())
+        if not known or _PREFERENCE[channel.context] < _PREFERENCE[known[0].context]:
+            found[channel.measurand] = (channel,)
+        elif channel.context is known[0].context:
+            found[channel.measurand] = (*known, channel)
     return found
 
 
-def _power(
-    found: dict[Measurand, tuple[Context, _ByPhase]],
-) -> tuple[Context, Decimal | None]:
-    """Read the power, unless it is more than there can be."""
-    context, by_phase = found.get(Measurand.POWER, (Context.OTHER, {}))
-    power = total_of(by_phase) if by_phase else None
-    return context, power if power is None or power <= MOST_POWER_W else None
+def _adding_up(channels: tuple[Channel, ...]) -> tuple[Channel, ...]:
+    """Return those that make the total: its own, the phases, or else the only one."""
+    total = [channel for channel in channels if channel.phase is Phase.TOTAL]
+    lines = [channel for channel in channels if channel.phase in _PHASES]
+    return tuple(total or lines or channels[:1])
 
 
-def _register(by_phase: _ByPhase) -> tuple[Method, Decimal]:
-    """Read the best register: the total, the sum of phases, or the only one."""
-    if (total := by_phase.get(Phase.TOTAL)) is not None:
-        return Method.REGISTER, total
-    lines = sum(phase in by_phase for phase in _PHASES)
-    method = Method.PHASE_REGISTERS if lines > 1 else Method.ONE_PHASE_REGISTER
-    return method, total_of(by_phase)
+def _register_method(energy: tuple[Channel, ...]) -> Method:
+    """Tell which of the registers is read."""
+    if energy[0].phase is Phase.TOTAL:
+        return Method.REGISTER
+    return Method.PHASE_REGISTERS if len(energy) > 1 else Method.ONE_PHASE_REGISTER
+
+
+def _sum(
+    samples: Mapping[Channel, Decimal], channels: tuple[Channel, ...]
+) -> Decimal | None:
+    """Add up the values of some channels; None: there is none."""
+    if not channels:
+        return None
+    first, *others = channels
+    return sum((samples[channel] for channel in others), samples[first])
+
+
+def _by_phase(
+    samples: Mapping[Channel, Decimal], channels: tuple[Channel, ...]
+) -> _ByPhase:
+    """Return the values of some channels by phase."""
+    return {channel.phase: samples[channel] for channel in channels}
 
 
 def total_of(by_phase: _ByPhase) -> Decimal:

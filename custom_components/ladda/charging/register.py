@@ -38,7 +38,10 @@ class Shown(NamedTuple):
 
     def leads_to(self, at: datetime, wh: Decimal) -> bool:
         """Tell whether another reading can come after this one."""
-        return -_ROUNDING_WH <= wh - self.wh <= most_wh(at - self.at)
+        grown = wh - self.wh
+        if grown <= SLACK_WH:
+            return grown >= -_ROUNDING_WH
+        return grown <= most_wh(at - self.at)
 
 
 class Count(NamedTuple):
@@ -84,7 +87,7 @@ class RegisterReader(NamedTuple):
         if (before := self._before(at, wh)) is not None:
             now = before.on(at, wh)
             if before is self.last:
-                return self._replace(last=now, aside=None), (now,)
+                return RegisterReader(now, self.left, None, self.assumed), (now,)
             # What was assumed at the change has turned out to be too much.
             counted = min(self.last.counted, now.counted)
             return RegisterReader(now, self.last._replace(counted=counted)), (now,)
@@ -103,12 +106,13 @@ class RegisterReader(NamedTuple):
         The scale left counts only where it explains all that was seen since. Of two
         explanations the one with the smaller growth is the likelier.
         """
+        if self.left is None:
+            return self.last if self.last.leads_to(at, wh) else None
         seen = self.last.counted - self.assumed
         counts = [
             count
             for count in (self.last, self.left)
-            if count is not None
-            and count.leads_to(at, wh)
+            if count.leads_to(at, wh)
             and count.on(at, wh).counted >= seen - SLACK_WH
         ]
         return min(counts, key=lambda count: count.on(at, wh).counted, default=None)
@@ -151,7 +155,7 @@ class ConnectorRegister(NamedTuple):
 
     def grown(self, at: datetime, wh: Decimal) -> ConnectorRegister:
         """Go up to a register that is known from a session."""
-        return self._replace(at=max(at, self.at), wh=max(wh, self.wh))
+        return ConnectorRegister(max(at, self.at), max(wh, self.wh), self.reader)
 
     def after_session(
         self, at: datetime, wh: Decimal, shown: Decimal | None

@@ -6,7 +6,7 @@ again, give the same state. What its clock has shown is no part of that: it is
 found out anew.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -86,17 +86,27 @@ class Admittance(NamedTuple):
     until: datetime | None = None
 
 
+class TimedValue(NamedTuple):
+    """A meter value, and when it was read by our clock."""
+
+    at: datetime
+    value: MeterValue
+
+
 @dataclass(frozen=True, slots=True)
 class Plan:
     """What a report leads to: entries to keep, sessions as they become, an answer.
 
-    `lasting`: the answer may only be given once this is in the ledger.
+    `curves` are of the sessions that end, `readings` of those that go on, by id; the
+    entries keep the latter, too. `lasting`: the answer may only be given once this is in
+    the ledger.
     """
 
     decision: Decision = field(default_factory=Noted)
     entries: tuple[Entry, ...] = ()
     sessions: tuple[Session, ...] = ()
-    curves: dict[int, EnergyCurve] = field(default_factory=dict)
+    curves: Mapping[int, EnergyCurve] = field(default_factory=dict)
+    readings: Mapping[int, tuple[Reading, ...]] = field(default_factory=dict)
     lasting: bool = True
 
 
@@ -148,8 +158,13 @@ class Station:
 
     def session_at(self, connector: int) -> OpenSession | None:
         """Return the newest session that goes on at a connector."""
-        found = self._sessions_at(connector)
-        return found[-1] if found else None
+        newest = None
+        for opened in self.open.values():
+            if opened.session.connector == connector and (
+                newest is None or _BY_START(newest.session) < _BY_START(opened.session)
+            ):
+                newest = opened
+        return newest
 
     def entry(
         self,
@@ -566,7 +581,7 @@ class Station:
         """A transaction ended: the session's energy is stop minus start."""
         moment = self.clock.read(event.at, now)
         session = opened.session
-        readings = self._readings(event.values, now)
+        readings = _readings(self.timed(event.values, now))
         entries = [self._meter_entry(session, reading, now) for reading in readings]
         ended_at = max(moment.at, session.started_at)
         curve = opened.energy.close(ended_at, event.meter_stop_wh, readings)
@@ -641,7 +656,7 @@ class Station:
             "token": event.token,
             "readings": [
                 {"at": reading.at.isoformat(), **reading.as_data()}
-                for reading in self._readings(event.values, now)
+                for reading in _readings(self.timed(event.values, now))
             ],
         }
         at = self.clock.read(event.at, now).at
@@ -651,6 +666,17 @@ class Station:
 
     # --- meter values --------------------------------------------------------------
 
+    def timed(self, values: Iterable[MeterValue], now: datetime) -> list[TimedValue]:
+        """Tell when meters were read, by our clock; each value is to be told of once."""
+        return [TimedValue(self._moment_of(value, now), value) for value in values]
+
+    def _moment_of(self, value: MeterValue, now: datetime) -> datetime:
+        """Tell when a meter was read, by our clock."""
+        at = self.clock.read(value.at, now).at
+        if any(channel.context is Context.CLOCK for channel in value.samples):
+            return self.aligned.read(at, now)
+        return at
+
     def connector_of(self, event: MeterValuesReported) -> int:
         """Return the connector that meter values are of: its transaction knows best."""
         if event.transaction is not None and (
@@ -659,28 +685,42 @@ class Station:
             return opened.session.connector
         return event.connector
 
-    def session_of(
-        self, event: MeterValuesReported, now: datetime
+    def plan_meter_values(
+        self, event: MeterValuesReported, values: Iterable[TimedValue], now: datetime
+    ) -> Plan:
+        """A meter was read: during a session, just after it, or outside of any."""
+        if (opened := self._session_of(event, values, now)) is not None:
+            session: Session | None = opened.session
+        else:
+            session = self._ended_session_of(event, now)
+        if session is None:
+            return self._plan_idle_readings(event.connector, values, now)
+        readings = _readings(values)
+        entries = [self._meter_entry(session, reading, now) for reading in readings]
+        return Plan(entries=tuple(entries), readings={session.id: readings})
+
+    def _session_of(
+        self, event: MeterValuesReported, values: Iterable[TimedValue], now: datetime
     ) -> OpenSession | None:
         """Find the open session that meter values belong to.
 
         Ids that we never gave (stale, or the station's own) count for the session
         that is open at the connector, unless they are older than it.
         """
-        opened = self.session_at(event.connector)
-        if event.transaction is None:
-            return opened
-        if known := self.open.get(event.transaction):
+        if event.transaction is not None and (
+            known := self.open.get(event.transaction)
+        ):
             return known
-        last = self._seen(event.connector).last_session
-        if opened is None or last is None or last.id != event.transaction:
+        opened = self.session_at(event.connector)
+        if opened is None or event.transaction is None:
             return opened
-        moments = [self._moment_of(value, now) for value in event.values]
-        return (
-            opened if max(moments, default=now) >= opened.session.started_at else None
-        )
+        last = self._seen(event.connector).last_session
+        if last is None or last.id != event.transaction:
+            return opened
+        newest = max((value.at for value in values), default=now)
+        return opened if newest >= opened.session.started_at else None
 
-    def ended_session_of(
+    def _ended_session_of(
         self, event: MeterValuesReported, now: datetime
     ) -> Session | None:
         """Find the session that just ended and that late meter values belong to."""
@@ -690,22 +730,13 @@ class Station:
         late = session.id == event.transaction and now - session.ended_at <= LATE
         return session if late else None
 
-    def plan_meter_values(
-        self, event: MeterValuesReported, session: Session, now: datetime
+    def _plan_idle_readings(
+        self, connector: int, values: Iterable[TimedValue], now: datetime
     ) -> Plan:
-        """The meter was read during a session, or just after it."""
-        return Plan(
-            entries=tuple(
-                self._meter_entry(session, reading, now)
-                for reading in self._readings(event.values, now)
-            )
-        )
-
-    def plan_idle_meter_values(self, event: MeterValuesReported, now: datetime) -> Plan:
         """The meter was read outside of any session; kept now and then."""
-        register = self._seen(event.connector).register
+        register = self._seen(connector).register
         entries = []
-        for reading in self._readings(event.values, now):
+        for reading in _readings(values):
             shown = reading.register_wh
             if shown is None or reading.context is Context.BEGIN:
                 continue
@@ -719,22 +750,9 @@ class Station:
                 register = register.read(reading.at, shown)
             data = reading.as_data() | {"register": register.as_data()}
             entries.append(
-                self.entry(
-                    Kind.REGISTER, reading.at, now, data, connector=event.connector
-                )
+                self.entry(Kind.REGISTER, reading.at, now, data, connector=connector)
             )
         return Plan(entries=tuple(entries), lasting=False)
-
-    def _moment_of(self, value: MeterValue, now: datetime) -> datetime:
-        """Tell when a meter was read, by our clock."""
-        at = self.clock.read(value.at, now).at
-        of_clock = any(sample.context is Context.CLOCK for sample in value.samples)
-        return self.aligned.read(at, now) if of_clock else at
-
-    def _readings(self, values: Iterable[MeterValue], now: datetime) -> list[Reading]:
-        """Read what meter values say about energy, by our clock."""
-        read = (reading_of(value, self._moment_of(value, now)) for value in values)
-        return [reading for reading in read if reading is not None]
 
     def _meter_entry(self, session: Session, reading: Reading, now: datetime) -> Entry:
         """Make the entry that keeps a reading of a session."""
@@ -742,13 +760,14 @@ class Station:
             Kind.METER, session, reading.at, now, reading.as_data()
         )
 
-    def take_live(self, event: MeterValuesReported, now: datetime) -> None:
+    def take_live(
+        self, connector: int, values: Iterable[TimedValue], now: datetime
+    ) -> None:
         """Take the values of now, which are shown but not kept."""
-        connector = self.connector(self.connector_of(event))
-        for value in event.values:
-            at = self._moment_of(value, now)
+        known = self.connector(connector)
+        for at, value in values:
             if now - at <= LIVE:
-                connector.take_live(at, value)
+                known.take_live(at, value)
 
     # --- what comes of them ----------------------------------------------------
 
@@ -760,7 +779,13 @@ class Station:
             else:
                 self._end(session)
         for entry in plan.entries:
-            self.apply_entry(entry)
+            if entry.kind is not Kind.METER:
+                self.apply_entry(entry)
+        for number, readings in plan.readings.items():
+            if (opened := self.open.get(number)) is not None:
+                for reading in readings:
+                    opened.energy.add(reading)
+                self._grow(opened)
 
     def _end(self, session: Session) -> None:
         """Take a session that has ended."""
@@ -791,11 +816,9 @@ class Station:
             self.connector(session.connector).last_session = session
 
     def apply_entry(self, entry: Entry) -> None:
-        """Fold one entry."""
+        """Fold one entry that is no reading: those are folded by their session."""
         data = entry.data
         match entry.kind:
-            case Kind.METER:
-                self._apply_meter(entry)
             case Kind.START:
                 self._apply_start(entry)
             case Kind.REGISTER | Kind.STOP | Kind.CLOSE if register := data["register"]:
@@ -837,24 +860,20 @@ class Station:
         connector.register = ConnectorRegister.from_data(entry.data["register"])
         pending = entry.data["pending"]
         connector.remote_start = pending and RemoteStart.from_data(pending)
-        if (opened := self._open_session(entry)) is not None:
+        if entry.session is not None and (opened := self.open.get(entry.session)):
             carry_register(opened, entry)
-
-    def _apply_meter(self, entry: Entry) -> None:
-        """Fold a reading; late ones say nothing about now."""
-        if (opened := self._open_session(entry)) is not None:
-            opened.energy.add(Reading.from_data(entry.occurred_at, entry.data))
-            self._grow(opened)
-
-    def _open_session(self, entry: Entry) -> OpenSession | None:
-        """Return the open session that an entry is of."""
-        return None if entry.session is None else self.open.get(entry.session)
 
     def _grow(self, opened: OpenSession) -> None:
         """Raise the connector's register with its session."""
         if (wh := opened.register_wh) is not None:
             connector = self.connector(opened.session.connector)
             connector.grow(opened.energy.points[-1].at, wh)
+
+
+def _readings(values: Iterable[TimedValue]) -> tuple[Reading, ...]:
+    """Read what meter values say about energy."""
+    read = [reading_of(value, at) for at, value in values]
+    return tuple([reading for reading in read if reading is not None])
 
 
 def _is_forgotten(opened: OpenSession, connector: Connector, now: datetime) -> bool:

@@ -35,12 +35,12 @@ from custom_components.ladda.charging.events import (
 )
 from custom_components.ladda.charging.model import (
     Authorization,
+    Channel,
     ConnectorStatus,
     Job,
     Measurand,
     MeterValue,
     Registration,
-    Sample,
     StationInfo,
 )
 
@@ -162,7 +162,7 @@ FIELDS = [
                 Decimal(1000),
                 "04AA",
                 "EVDisconnect",
-                (MeterValue(NOW, (Sample(Measurand.ENERGY_REGISTER, Decimal(9)),)),),
+                (MeterValue(NOW, {Channel(Measurand.ENERGY_REGISTER): Decimal(9)}),),
             ),
         ),
         (
@@ -175,7 +175,7 @@ FIELDS = [
             MeterValuesReported(
                 1,
                 None,
-                (MeterValue(NOW, (Sample(Measurand.ENERGY_REGISTER, Decimal(9)),)),),
+                (MeterValue(NOW, {Channel(Measurand.ENERGY_REGISTER): Decimal(9)}),),
             ),
         ),
         (

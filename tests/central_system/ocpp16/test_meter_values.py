@@ -10,11 +10,11 @@ import pytest
 
 from custom_components.ladda.central_system.ocpp16 import meter_values
 from custom_components.ladda.charging.model import (
+    Channel,
     Context,
     Measurand,
     MeterValue,
     Phase,
-    Sample,
 )
 
 from ..test_frames import JSON
@@ -22,18 +22,15 @@ from ..test_frames import JSON
 REGISTER = "Energy.Active.Import.Register"
 
 
-def samples(*sampled: dict[str, Any]) -> tuple[Sample, ...]:
+def samples(*sampled: dict[str, Any]) -> dict[Channel, Decimal]:
     """Return what is read of sampled values."""
     [value] = meter_values.read([{"timestamp": "", "sampledValue": list(sampled)}])
-    return value.samples
+    return dict(value.samples)
 
 
 def test_a_bare_value_is_the_register_in_watt_hours() -> None:
-    assert samples({"value": "1234.5"}) == (
-        Sample(
-            Measurand.ENERGY_REGISTER, Decimal("1234.5"), Phase.TOTAL, Context.PERIODIC
-        ),
-    )
+    channel = Channel(Measurand.ENERGY_REGISTER, Phase.TOTAL, Context.PERIODIC)
+    assert samples({"value": "1234.5"}) == {channel: Decimal("1234.5")}
 
 
 @pytest.mark.parametrize(
@@ -63,8 +60,8 @@ def test_a_bare_value_is_the_register_in_watt_hours() -> None:
 def test_measurands_come_in_plain_units(
     measurand: str, unit: str | None, value: object, sample: tuple[Measurand, str]
 ) -> None:
-    [read] = samples({"measurand": measurand, "unit": unit, "value": value})
-    assert (read.measurand, read.value) == (sample[0], Decimal(sample[1]))
+    read = samples({"measurand": measurand, "unit": unit, "value": value})
+    assert read == {Channel(sample[0]): Decimal(sample[1])}
 
 
 @pytest.mark.parametrize(
@@ -79,8 +76,8 @@ def test_measurands_come_in_plain_units(
     ],
 )
 def test_phases(phase: str | None, read: Phase) -> None:
-    [sample] = samples({"measurand": "Current.Import", "value": "1", "phase": phase})
-    assert sample.phase is read
+    [channel] = samples({"measurand": "Current.Import", "value": "1", "phase": phase})
+    assert channel.phase is read
 
 
 def test_the_context_tells_readings_of_one_moment_apart() -> None:
@@ -89,11 +86,15 @@ def test_the_context_tells_readings_of_one_moment_apart() -> None:
         {"value": "0", "context": "Transaction.Begin"},
         {"value": "16000", "context": "CurrentMax"},
     )
-    assert [sample.context for sample in read] == [
-        Context.PERIODIC,
-        Context.BEGIN,
-        Context.OTHER,
+    assert [(channel.context, int(value)) for channel, value in read.items()] == [
+        (Context.PERIODIC, 16000),
+        (Context.BEGIN, 0),
+        (Context.OTHER, 16000),
     ]
+
+
+def test_of_two_samples_of_one_channel_the_last_counts() -> None:
+    assert list(samples({"value": "1"}, {"value": "2"}).values()) == [2]
 
 
 @pytest.mark.parametrize(
@@ -122,8 +123,7 @@ def test_the_context_tells_readings_of_one_moment_apart() -> None:
 def test_what_cannot_be_used_is_left_out_and_the_rest_is_kept(
     useless: dict[str, Any],
 ) -> None:
-    [kept] = samples(useless, {"value": "5"})
-    assert kept.value == 5
+    assert samples(useless, {"value": "5"}) == {Channel(Measurand.ENERGY_REGISTER): 5}
 
 
 @pytest.mark.parametrize(
@@ -146,7 +146,7 @@ def test_signed_readings_are_kept_as_they_came_and_are_no_numbers(form: str) -> 
     ) == (
         MeterValue(
             datetime(2026, 11, 23, 4, tzinfo=UTC),
-            (Sample(Measurand.ENERGY_REGISTER, Decimal(7)),),
+            {Channel(Measurand.ENERGY_REGISTER): Decimal(7)},
             ("12345",),
         ),
     )
@@ -154,7 +154,7 @@ def test_signed_readings_are_kept_as_they_came_and_are_no_numbers(form: str) -> 
 
 def test_a_lone_meter_value_needs_no_list() -> None:
     [value] = meter_values.read({"sampledValue": {"value": "5"}})
-    assert value == MeterValue(None, (Sample(Measurand.ENERGY_REGISTER, Decimal(5)),))
+    assert value == MeterValue(None, {Channel(Measurand.ENERGY_REGISTER): Decimal(5)})
 
 
 @pytest.mark.parametrize("nothing", [None, [], "x", 7, [None]])
@@ -202,6 +202,6 @@ def test_long_words_are_not_remembered() -> None:
 )
 def test_no_meter_value_is_an_error(raw: Any) -> None:
     for value in meter_values.read(raw):
-        for sample in value.samples:
-            assert sample.value.is_finite()
-            assert sample.value >= 0 or sample.measurand is Measurand.TEMPERATURE
+        for channel, amount in value.samples.items():
+            assert amount.is_finite()
+            assert amount >= 0 or channel.measurand is Measurand.TEMPERATURE

@@ -9,7 +9,7 @@ from decimal import Decimal
 from functools import lru_cache
 from typing import Any, Final, NamedTuple
 
-from ...charging.model import Context, Measurand, MeterValue, Phase, Sample
+from ...charging.model import Channel, Context, Measurand, MeterValue, Phase
 from . import values
 
 _MEASURANDS: Final = {
@@ -70,84 +70,84 @@ _ELSEWHERE: Final = {
     Measurand.STATE_OF_CHARGE: ("ev",),
     Measurand.TEMPERATURE: ("body", "cable", "ev"),
 }
-_RAW: Final = (None, "Raw")
 _MAX_WORD: Final = 50
+_ZERO: Final = Decimal(0)
+_COLDEST: Final = Decimal(-273)
 
 
 class _Kind(NamedTuple):
-    """What the words around a value mean."""
+    """What the words around a value mean: a value below `least` is broken."""
 
-    measurand: Measurand
+    channel: Channel
     factor: Decimal
-    phase: Phase
-    context: Context
+    least: Decimal
+
+
+# A meter's signed reading, which is never to be taken for a number (§7.34)
+_SIGNED: Final = _Kind(Channel(Measurand.ENERGY_REGISTER), _PLAIN, _ZERO)
 
 
 @lru_cache(maxsize=2048)
 def _kind(
-    measurand: str, unit: str, phase: str, context: str, location: str
+    measurand: str | None,
+    unit: str | None,
+    phase: str | None,
+    context: str | None,
+    location: str | None,
+    form: str | None,
 ) -> _Kind | None:
     """Read the words around a value; None where the value is of no use to us.
 
-    Raises ValueError for words too long to be remembered.
+    Raises ValueError for words too long to be remembered, AttributeError or TypeError
+    for what is no word.
     """
-    if max(map(len, (measurand, unit, phase, context, location))) > _MAX_WORD:
+    words = [(word or "") for word in (measurand, unit, phase, context, location)]
+    if max(map(len, words)) > _MAX_WORD:
         raise ValueError("no word of OCPP is that long")
-    what = _MEASURANDS.get(
-        measurand.strip().casefold() or "energy.active.import.register"
-    )
+    if values.text(form).casefold() == "signeddata":
+        return _SIGNED
+    name, scale, line, why, place = (word.strip().casefold() for word in words)
+    what = _MEASURANDS.get(name or "energy.active.import.register")
     if what is None:
         return None
-    factor = _UNITS[what].get(unit.strip().casefold())
-    where = _PHASES.get(phase.strip().casefold())
-    place = location.strip().casefold()
+    factor = _UNITS[what].get(scale)
+    where = _PHASES.get(line)
     if factor is None or where is None:
         return None
     if place not in ("", "outlet") and place not in _ELSEWHERE.get(what, ()):
         return None
-    why = _CONTEXTS.get(context.strip().casefold(), Context.OTHER)
-    return _Kind(what, factor, where, why)
+    channel = Channel(what, where, _CONTEXTS.get(why, Context.OTHER))
+    least = _COLDEST if what is Measurand.TEMPERATURE else _ZERO
+    return _Kind(channel, factor, least)
 
 
 def read(raw: Any) -> tuple[MeterValue, ...]:
     """Read the `meterValue` or `transactionData` of a message."""
-    return tuple(_meter_value(item) for item in values.objects(raw))
+    return tuple([_meter_value(item) for item in values.objects(raw)])
 
 
 def _meter_value(raw: dict[str, Any]) -> MeterValue:
-    """Read what was sampled at one moment."""
-    samples: list[Sample] = []
+    """Read what was sampled at one moment; of two samples of a channel the last counts."""
+    samples: dict[Channel, Decimal] = {}
     signed: list[str] = []
     for item in values.objects(raw.get("sampledValue")):
         get = item.get
-        if get("format") not in _RAW and _is_signed(item):
-            if isinstance(value := get("value"), str):
-                signed.append(value)
-            continue
         try:
             kind = _kind(
-                get("measurand") or "",
-                get("unit") or "",
-                get("phase") or "",
-                get("context") or "",
-                get("location") or "",
+                get("measurand"),
+                get("unit"),
+                get("phase"),
+                get("context"),
+                get("location"),
+                get("format"),
             )
         except AttributeError, TypeError, ValueError:  # a word that is none
             continue
-        amount = values.number(get("value"))
-        if kind is None or amount is None:
-            continue
-        measurand, factor, phase, context = kind
-        if amount < 0 and measurand is not Measurand.TEMPERATURE:
-            continue
-        if factor is not _PLAIN:
-            amount *= factor
-        samples.append(Sample(measurand, amount, phase, context))
-    return MeterValue(
-        values.moment(raw.get("timestamp")), tuple(samples), tuple(signed)
-    )
-
-
-def _is_signed(item: dict[str, Any]) -> bool:
-    """Tell a meter's signed reading, which is never to be taken for a number (§7.34)."""
-    return values.text(item["format"]).casefold() == "signeddata"
+        if kind is _SIGNED:
+            if isinstance(value := get("value"), str):
+                signed.append(value)
+        elif kind is not None and (amount := values.number(get("value"))) is not None:
+            channel, factor, least = kind
+            if amount >= least:
+                samples[channel] = amount if factor is _PLAIN else amount * factor
+    return MeterValue(values.moment(raw.get("timestamp")), samples, tuple(signed))

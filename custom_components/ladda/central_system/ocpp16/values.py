@@ -45,7 +45,7 @@ def filled_text(value: Any, length: int = MAX_TEXT) -> str:
 
 def number(value: Any) -> Decimal | None:
     """Read a finite number of a plausible size."""
-    if isinstance(value, str):
+    if type(value) is str:
         source = value
     elif isinstance(value, int | float) and not isinstance(value, bool):
         source = str(value)
