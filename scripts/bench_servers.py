@@ -164,5 +164,17 @@ async def _serve(kind: str, connections: int, folder: Path) -> None:
 
 
 if __name__ == "__main__":
+    if os.environ.get("GCSTAT"):
+        import gc, time
+        tot=[0,0,0,0]; st=[0]
+        def cb(ph, info):
+            if ph=="start": st[0]=time.process_time()
+            else:
+                tot[3]+=time.process_time()-st[0]; tot[info["generation"]]+=1
+        gc.callbacks.append(cb)
+        import atexit
+        oe=os._exit
+        def ex(c): print("GC",tot,file=sys.stderr,flush=True); oe(c)
+        os._exit=ex
     os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
     asyncio.run(_serve(sys.argv[1], int(sys.argv[2]), Path(sys.argv[3])))

@@ -328,7 +328,7 @@ class ChargingDesk:
         """A known station booted."""
         plan = station.plan_boot(event, now)
         if station.info == event.info:
-            plan = replace(plan, entries=())
+            plan = plan._replace(entries=())
         await self._carry_out(station, plan)
         station.booted_at = now
         recent = [

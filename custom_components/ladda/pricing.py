@@ -57,8 +57,7 @@ class Pricing:
             return plan
         for session in plan.sessions:
             await self.have_prices_for(session)
-        return replace(
-            plan,
+        return plan._replace(
             sessions=tuple(
                 self._priced_session(session, plan.curves.get(session.id))
                 for session in plan.sessions

@@ -1,7 +1,6 @@
 """A garage with one station, and a journal that comes back as a ledger gives it."""
 
 from collections.abc import Iterable
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any

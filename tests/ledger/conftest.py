@@ -18,29 +18,6 @@ def path(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-async def ledger(path: Path) -> AsyncIterator[Ledger]:
-    """Open a ledger, and close it after the test."""
-    ledger = await Ledger.open(path)
-    yield ledger
-    await ledger.close()
-
-
-@pytest.fixture
-def happenings() -> Iterator[Counter[str]]:
-    """Count what the databases do: begin, commit, rollback."""
-    counts = Counter[str]()
-    counters = {
-        name: lambda *_, name=name: counts.update([name])
-        for name in ("begin", "commit", "rollback")
-    }
-    for name, counter in counters.items():
-        event.listen(Engine, name, counter)
-    yield counts
-    for name, counter in counters.items():
-        event.remove(Engine, name, counter)
-
-
-@pytest.fixture
 def raw_connections() -> Iterator[list[Any]]:
     """Collect SQLite's own connections as they are opened, the writer's first."""
     opened: list[Any] = []
@@ -51,3 +28,28 @@ def raw_connections() -> Iterator[list[Any]]:
     event.listen(Engine, "connect", collect)
     yield opened
     event.remove(Engine, "connect", collect)
+
+
+@pytest.fixture
+async def ledger(path: Path, raw_connections: list[Any]) -> AsyncIterator[Ledger]:
+    """Open a ledger, and close it after the test."""
+    ledger = await Ledger.open(path)
+    yield ledger
+    await ledger.close()
+
+
+@pytest.fixture
+def happenings(raw_connections: list[Any]) -> Iterator[Counter[str]]:
+    """Count what the databases do from now on: begin, commit, rollback."""
+    counts = Counter[str]()
+
+    def watch(connection: Any, _: Any = None) -> None:
+        connection.set_trace_callback(
+            lambda statement: counts.update([statement.split()[0].lower()])
+        )
+
+    for connection in raw_connections:
+        watch(connection)
+    event.listen(Engine, "connect", watch)
+    yield counts
+    event.remove(Engine, "connect", watch)

@@ -1,6 +1,5 @@
 """What can be asked of the ledger."""
 
-from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 from fractions import Fraction

@@ -164,6 +164,7 @@ class RunningRating:
         else:
             self._go_on(point)
         self.points += 1
+
     @property
     def energy_wh(self) -> Decimal:
         """All energy so far, in Wh."""

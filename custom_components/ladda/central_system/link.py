@@ -80,6 +80,7 @@ class Link:
             if not inbound.is_boot(action):
                 raise Refusal(ErrorCode.SECURITY_ERROR, "the station is not accepted")
         event = inbound.read(action, payload)
+        del payload  # not to be kept for as long as the decision takes
         decision = await self._desk.handle(self, event)
         if type(decision) is Registered:
             self.registration = decision.registration

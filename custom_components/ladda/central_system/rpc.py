@@ -9,7 +9,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Collection
 from contextlib import suppress
 import logging
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 from uuid import uuid4
 
 from aiohttp import WSCloseCode, WSMessage, WSMsgType, web
@@ -28,6 +28,21 @@ type CallHandler = Callable[[str, dict[str, Any]], Awaitable[dict[str, Any]]]
 
 type _Answer = frames.CallResult | frames.CallError | None
 """What came of a call of ours; None: the connection ended."""
+
+
+class _Asked(NamedTuple):
+    """A call that is being decided on.
+
+    `vital`: the call as it came, if stations keep and send it until it is answered.
+    """
+
+    id: str | int
+    action: str
+    deciding: Awaitable[dict[str, Any]]
+    vital: bytes
+
+
+_FAILED: Final = frames.Refusal(frames.ErrorCode.INTERNAL_ERROR)
 
 
 class RpcSession:
@@ -136,54 +151,62 @@ class RpcSession:
 
     async def _on_frame(self, raw: bytes) -> bool:
         """Answer a call, or hand an answer to who waits for it; return if it was vital."""
-        frame = frames.parse(raw)
-        if isinstance(frame, frames.Call):
-            if frame.action in self._lasting:
-                refused = self.refused
-                await self._send(await self._answer_once(frame, raw))
-                return refused == self.refused
-            await self._send(await self._answer(frame))
-        elif isinstance(frame, frames.CallResult | frames.CallError):
-            return self._on_answer(frame)
-        elif isinstance(frame, frames.BadCall):
-            await self._send(self._refuse(frame.id, frame.refusal))
-        else:
-            self._count(frame.reason)
-        return False
-
-    async def _answer_once(self, call: frames.Call, raw: bytes) -> bytes:
-        """Give a call that is sent again, to the letter, the answer that it got."""
-        if self._last_told is not None and self._last_told[0] == raw:
-            return self._last_told[1]
         refused = self.refused
-        answer = await self._answer(call)
-        self._last_told = (raw, answer) if refused == self.refused else None
+        taken = self._take(raw)
+        answer = await self._decide(taken) if isinstance(taken, _Asked) else taken
+        if answer is not None:
+            await self._send(answer)
+        chatter = isinstance(taken, _Asked) and not taken.vital
+        return refused == self.refused and not chatter
+
+    def _take(self, raw: bytes) -> _Asked | bytes | None:
+        """Read a frame: a question, or what to answer to it, or nothing to answer."""
+        frame = frames.parse(raw)
+        match frame:
+            case frames.Call(id_, action, payload):
+                vital = raw if action in self._lasting else b""
+                if vital and self._last_told and self._last_told[0] == raw:
+                    return self._last_told[1]
+                return _Asked(id_, action, self._handler(action, payload), vital)
+            case frames.CallResult() | frames.CallError():
+                self._on_answer(frame)
+            case frames.BadCall(id_, refusal):
+                return self._refuse(id_, refusal)
+            case frames.Unreadable(reason):
+                self._count(reason)
+        return None
+
+    async def _decide(self, asked: _Asked) -> bytes:
+        """Have a call decided on; where we fail, the station sends it again (1.6 §3.7.1).
+
+        A vital one that is sent again, to the letter, gets the answer that it got.
+        """
+        if asked.vital:
+            self._last_told = None
+        try:
+            answer = frames.result(asked.id, await asked.deciding)
+        except frames.Refusal as refusal:
+            return self._refuse(asked.id, refusal)
+        except NotStored:
+            return self._refuse(asked.id, _FAILED)
+        except Exception:
+            if asked.action not in self._went_wrong:
+                self._went_wrong.add(asked.action)
+                _LOGGER.exception(
+                    "A %s of %s went wrong here", asked.action, self._name
+                )
+            return self._refuse(asked.id, _FAILED)
+        if asked.vital:
+            self._last_told = (asked.vital, answer)
         return answer
 
-    async def _answer(self, call: frames.Call) -> bytes:
-        """Have a call handled; where we fail, the station sends it again (1.6 §3.7.1)."""
-        try:
-            return frames.result(
-                call.id, await self._handler(call.action, call.payload)
-            )
-        except frames.Refusal as refusal:
-            return self._refuse(call.id, refusal)
-        except NotStored:
-            pass
-        except Exception:
-            if call.action not in self._went_wrong:
-                self._went_wrong.add(call.action)
-                _LOGGER.exception("A %s of %s went wrong here", call.action, self._name)
-        return self._refuse(call.id, frames.Refusal(frames.ErrorCode.INTERNAL_ERROR))
-
-    def _on_answer(self, frame: frames.CallResult | frames.CallError) -> bool:
-        """Hand an answer over, if anybody waits for it; return whether somebody did."""
+    def _on_answer(self, frame: frames.CallResult | frames.CallError) -> None:
+        """Hand an answer over, if anybody waits for it."""
         future = self._pending.get(frame.id)
         if future is None or future.done():
             self._count("an answer that nobody waits for")
-            return False
-        future.set_result(frame)
-        return True
+        else:
+            future.set_result(frame)
 
     def _refuse(self, id_: str | int, refusal: frames.Refusal) -> bytes:
         """Count a refusal and write it."""

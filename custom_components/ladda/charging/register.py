@@ -112,8 +112,7 @@ class RegisterReader(NamedTuple):
         counts = [
             count
             for count in (self.last, self.left)
-            if count.leads_to(at, wh)
-            and count.on(at, wh).counted >= seen - SLACK_WH
+            if count.leads_to(at, wh) and count.on(at, wh).counted >= seen - SLACK_WH
         ]
         return min(counts, key=lambda count: count.on(at, wh).counted, default=None)
 

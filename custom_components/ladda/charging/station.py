@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
 from operator import attrgetter
+from types import MappingProxyType
 from typing import Any, Final, NamedTuple
 
 from .clock import AlignedStamps, Moment, StationClock
@@ -93,8 +94,7 @@ class TimedValue(NamedTuple):
     value: MeterValue
 
 
-@dataclass(frozen=True, slots=True)
-class Plan:
+class Plan(NamedTuple):
     """What a report leads to: entries to keep, sessions as they become, an answer.
 
     `curves` are of the sessions that end, `readings` of those that go on, by id; the
@@ -102,11 +102,11 @@ class Plan:
     the ledger.
     """
 
-    decision: Decision = field(default_factory=Noted)
+    decision: Decision = Noted()
     entries: tuple[Entry, ...] = ()
     sessions: tuple[Session, ...] = ()
-    curves: Mapping[int, EnergyCurve] = field(default_factory=dict)
-    readings: Mapping[int, tuple[Reading, ...]] = field(default_factory=dict)
+    curves: Mapping[int, EnergyCurve] = MappingProxyType({})
+    readings: Mapping[int, tuple[Reading, ...]] = MappingProxyType({})
     lasting: bool = True
 
 
@@ -673,8 +673,9 @@ class Station:
     def _moment_of(self, value: MeterValue, now: datetime) -> datetime:
         """Tell when a meter was read, by our clock."""
         at = self.clock.read(value.at, now).at
-        if any(channel.context is Context.CLOCK for channel in value.samples):
-            return self.aligned.read(at, now)
+        for channel in value.samples:
+            if channel.context is Context.CLOCK:
+                return self.aligned.read(at, now)
         return at
 
     def connector_of(self, event: MeterValuesReported) -> int:
@@ -756,8 +757,10 @@ class Station:
 
     def _meter_entry(self, session: Session, reading: Reading, now: datetime) -> Entry:
         """Make the entry that keeps a reading of a session."""
-        return self._session_entry(
-            Kind.METER, session, reading.at, now, reading.as_data()
+        data = reading.as_data()
+        number, connector = session.id, session.connector
+        return Entry(
+            Kind.METER, self.identity, reading.at, now, data, connector, number
         )
 
     def take_live(

@@ -3,7 +3,7 @@
 from contextlib import closing
 from pathlib import Path
 import sqlite3
-from typing import Any
+from typing import Any, Final
 
 from sqlalchemy import URL, Connection, Engine, Table, create_engine, event, make_url
 from sqlalchemy.dialects import mysql, postgresql, sqlite
@@ -15,6 +15,7 @@ from .errors import LedgerCorrupt, LedgerError, LedgerUnusable
 
 BUSY_SECONDS = 5  # how long to wait for somebody else's lock on a SQLite file
 
+_BEGIN_WRITING: Final = "BEGIN IMMEDIATE"
 _DAMAGED = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
 
 
@@ -29,15 +30,15 @@ def writing(url: str | URL) -> Engine:
     In SQLite a transaction takes the lock when it begins, so that waiting for
     it is nobody's fault among the writes that follow.
     """
-    return _engine(url, begin="BEGIN IMMEDIATE")
+    return _engine(url, _BEGIN_WRITING)
 
 
 def reading(url: str | URL) -> Engine:
     """Make the engine of a connection that reads, each time from one snapshot."""
-    return _engine(url, begin="BEGIN")
+    return _engine(url, "BEGIN")
 
 
-def _engine(url: str | URL, begin: str) -> Engine:
+def _engine(url: str | URL, how_to_begin: str) -> Engine:
     """Make an engine whose transactions hold all that is done in them.
 
     Left to itself, Python's sqlite3 begins a transaction only at the first
@@ -55,9 +56,32 @@ def _engine(url: str | URL, begin: str) -> Engine:
 
     @event.listens_for(engine, "begin")
     def begin_transaction(connection: Connection) -> None:
-        connection.exec_driver_sql(begin)
+        connection.exec_driver_sql(how_to_begin)
 
     return engine
+
+
+def begin(connection: Connection) -> None:
+    """Begin to write; what follows is stored with `commit`, all or nothing.
+
+    These three go past SQLAlchemy, whose own care would cost as much as what is done
+    between them. They raise what the driver raises.
+    """
+    if raw := _sqlite(connection):
+        raw.execute(_BEGIN_WRITING)
+
+
+def commit(connection: Connection) -> None:
+    """Store what was written since `begin`."""
+    connection.connection.commit()
+
+
+def roll_back(connection: Connection) -> None:
+    """Store nothing of what was written since `begin`; connect anew if that fails."""
+    try:
+        connection.connection.rollback()
+    except Exception:  # noqa: BLE001, whatever a driver raises: the connection is gone
+        connection.invalidate()
 
 
 def make_durable(connection: Connection) -> None:

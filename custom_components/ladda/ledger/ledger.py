@@ -78,11 +78,11 @@ class Ledger:
         plain JSON and is not changed any more. Raises LedgerError when nothing of
         it is stored. Who is cancelled while waiting does not know whether it is.
         """
-        self._flush()
+        if self._posted:
+            self._flush()
+        self._check_open()
         waiter: asyncio.Future[None] = self._loop.create_future()
-        self._writer.put(
-            Write(entries=entries, sessions=sessions, prices=prices, waiter=waiter)
-        )
+        self._writer.put(Write(entries, sessions, prices, waiter))
         await waiter
 
     def post(self, entries: Collection[Entry]) -> None:

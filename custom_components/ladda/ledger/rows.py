@@ -2,9 +2,9 @@
 
 from collections.abc import Collection
 from operator import attrgetter
-from typing import Any
+from typing import Any, Final, NamedTuple
 
-from sqlalchemy import Connection, Dialect, Insert, RowMapping, Table, insert
+from sqlalchemy import Connection, Dialect, Insert, RowMapping, Table, bindparam, insert
 from sqlalchemy.engine.interfaces import DBAPICursor
 
 from ..charging.journal import Entry
@@ -12,6 +12,16 @@ from ..charging.session import Session
 from .database import upsert
 from .records import PriceEntry
 from .schema import journal, price, session
+
+# Few enough for SQLite's limit on a statement's parameters
+_MOST_ROWS: Final = 128
+
+
+class _Compiled(NamedTuple):
+    """A statement, and its parameters' names in order where they go by name."""
+
+    sql: str
+    names: list[str]
 
 
 class Rows:
@@ -52,27 +62,54 @@ class _Rows:
 
     def __init__(self, table: Table, statement: Insert, dialect: Dialect) -> None:
         """Compile the statement for the columns that are not counted up."""
-        columns = {c.name: c for c in table.columns if c.autoincrement is not True}
-        compiled = statement.compile(dialect=dialect, column_keys=list(columns))
-        # A driver takes parameters in order, or else by name.
-        self._names = None if compiled.positiontup else list(columns)
-        order = compiled.positiontup or list(columns)
-        self._sql = str(compiled)
-        self._values = attrgetter(*order)
-        self._write = [columns[name].type.bind_processor(dialect) for name in order]
+        columns = [c for c in table.columns if c.autoincrement is not True]
+        self._names = [column.name for column in columns]
+        self._values = attrgetter(*self._names)
+        self._write = [column.type.bind_processor(dialect) for column in columns]
+        self._statement = statement
+        self._dialect = dialect
+        self._compiled: dict[int, _Compiled] = {}
 
     def store(self, cursor: DBAPICursor, records: Collection[Any]) -> None:
-        """Store records in their order."""
-        if records:
-            cursor.executemany(self._sql, [self._row(record) for record in records])
+        """Store records in their order.
 
-    def _row(self, record: Any) -> Any:
+        One statement holds as many as there are, by powers of two: a driver lets
+        other threads run around each, which costs more than the storing.
+        """
+        rest = [self._row(record) for record in records]
+        while rest:
+            size = min(1 << (len(rest).bit_length() - 1), _MOST_ROWS)
+            lot, rest = rest[:size], rest[size:]
+            sql, names = self._compile(size)
+            values = [value for row in lot for value in row]
+            cursor.execute(
+                sql, dict(zip(names, values, strict=True)) if names else values
+            )
+
+    def _compile(self, size: int) -> _Compiled:
+        """Compile the statement for so many rows, the first time that it is used."""
+        if size not in self._compiled:
+            names = [[f"{name}_{row}" for name in self._names] for row in range(size)]
+            rows = [
+                {
+                    name: bindparam(key)
+                    for name, key in zip(self._names, keys, strict=True)
+                }
+                for keys in names
+            ]
+            compiled = self._statement.values(rows).compile(dialect=self._dialect)
+            order = [key for keys in names for key in keys]
+            if in_order := compiled.positiontup is not None:
+                assert compiled.positiontup == order
+            self._compiled[size] = _Compiled(str(compiled), [] if in_order else order)
+        return self._compiled[size]
+
+    def _row(self, record: Any) -> list[Any]:
         """Write a record as the driver takes it."""
-        row = [
+        return [
             value if write is None else write(value)
             for value, write in zip(self._values(record), self._write, strict=True)
         ]
-        return row if self._names is None else dict(zip(self._names, row, strict=True))
 
 
 def entry_of(row: RowMapping) -> Entry:

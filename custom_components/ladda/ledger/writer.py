@@ -1,7 +1,8 @@
 """The one thread that writes: what waits together is committed together.
 
 While the disk is busy with one transaction, others queue up; the next one takes
-them all. So many committers cost little more than one.
+them all. Where there is company, that one waits a moment for more of it: to bring
+something to the disk costs the same for one as for many. Who comes alone never waits.
 """
 
 import asyncio
@@ -10,23 +11,26 @@ from dataclasses import dataclass, field
 import logging
 from queue import Empty, SimpleQueue
 from threading import Event, Thread
+import time
+from typing import Final, NamedTuple
 
 from sqlalchemy import Connection
 
 from ..charging.journal import Entry
 from ..charging.session import Session
-from .database import checkpoint, reason
+from .database import begin, checkpoint, commit, reason, roll_back
 from .errors import LedgerError
 from .records import PriceEntry
 from .rows import Rows
 
 _LOGGER = logging.getLogger(__name__)
 
+COMPANY_SECONDS: Final = 0.002
+
 type Waiter = asyncio.Future[None]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Write:
+class Write(NamedTuple):
     """Records that are stored together or not at all; posted: nobody waits."""
 
     entries: Collection[Entry] = ()
@@ -108,8 +112,11 @@ class Writer:
     def _serve(self, connection: Connection) -> Stop:
         """Do the jobs in their order, neighbouring writes in one transaction."""
         rows = Rows(connection.dialect)
+        writes: list[Write] = []
         while True:
             job: Job | None = self._queue.get()
+            if len(writes) > 1:
+                time.sleep(COMPANY_SECONDS)
             writes = []
             while isinstance(job, Write):
                 writes.append(job)
@@ -131,14 +138,15 @@ class Writer:
     def _commit(self, connection: Connection, rows: Rows, writes: list[Write]) -> None:
         """Commit writes together, or else each alone, so that only bad ones fail."""
         try:
-            transaction = connection.begin()
+            begin(connection)
         except Exception as error:  # noqa: BLE001, locked: no write is to blame
             self._finish(writes, error)
             return
         try:
-            with transaction:
-                _store(connection, rows, writes)
+            _store(connection, rows, writes)
+            commit(connection)
         except Exception as error:  # noqa: BLE001, handed to the waiter
+            roll_back(connection)
             if len(writes) == 1:
                 self._finish(writes, error)
                 return
