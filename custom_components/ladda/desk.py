@@ -154,10 +154,10 @@ class ChargingDesk:
             self.station_of(identity)
         for entry in await self.ledger.latest(RESTORED):
             self.station_of(entry.station).apply_entry(entry)
-        for session in await self.ledger.open_sessions():
-            self.station_of(session.station).resume(
-                session, await energy_entries(self.ledger, session)
-            )
+        sessions = await self.ledger.open_sessions()
+        entries = await energy_entries(self.ledger, sessions)
+        for session in sessions:
+            self.station_of(session.station).resume(session, entries[session.id])
         for station in self.stations.values():
             for connector in station.connectors.values():
                 query = SessionQuery(
@@ -481,8 +481,8 @@ class ChargingDesk:
                     plan = station.plan_second_stop(event, session, now)
                     await self._carry_out(station, plan)
                     return
-                entries = await energy_entries(self.ledger, session)
-                opened = OpenSession.of(session, readings_of(entries))
+                entries = await energy_entries(self.ledger, [session])
+                opened = OpenSession.of(session, readings_of(entries[session.id]))
         if opened is None:
             link.note("a stop of an unknown transaction")
             await self._carry_out(station, station.plan_orphan_stop(event, now))

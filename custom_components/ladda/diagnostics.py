@@ -224,7 +224,7 @@ def _journal(hub: LaddaHub, entries: Iterable[Entry]) -> list[dict[str, Any]]:
     """Tell what happened last, the newest first."""
     aliases = _aliases(hub)
     return [
-        _public(asdict(entry) | {"data": _journal_data(entry)})
+        _public(entry._asdict() | {"data": _journal_data(entry)})
         | {"station": aliases.get(entry.station, REDACTED)}
         for entry in entries
     ]

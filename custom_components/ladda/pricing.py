@@ -1,12 +1,12 @@
 """What sessions cost: open ones as they go on, closed ones by all that is known."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 
 from .billing.rating import Rating, RunningRating, rate
 from .billing.tariffs import Tariff
 from .charging.energy import EnergyCurve
-from .charging.journal import Entry, Kind
+from .charging.journal import READINGS, Entry, Kind
 from .charging.open_session import CLOSINGS, OpenSession, readings_of, until_closed
 from .charging.session import Session
 from .charging.station import Plan, Station
@@ -90,8 +90,9 @@ class Pricing:
             if tariff.entity
             else None
         )
-        entries = until_closed(await energy_entries(self._ledger, session))
-        opened = OpenSession.of(session, readings_of(entries))
+        entries = await energy_entries(self._ledger, [session])
+        known = until_closed(entries[session.id])
+        opened = OpenSession.of(session, readings_of(known))
         points = opened.energy.points
         if session.ended_at is not None:
             curve = opened.energy.close(session.ended_at, session.meter_stop_wh)
@@ -103,12 +104,13 @@ class Pricing:
         self._running.pop(session, None)
 
 
-async def energy_entries(ledger: Ledger, session: Session) -> list[Entry]:
-    """Read what a session's energy is known from, in the order of the journal."""
-    entries = await ledger.session_entries(
-        session.id, [Kind.START, Kind.METER, *CLOSINGS]
+async def energy_entries(
+    ledger: Ledger, sessions: Collection[Session]
+) -> dict[int, list[Entry]]:
+    """Read what sessions' energy is known from, by id, in the order of the journal."""
+    return await ledger.session_entries(
+        [session.id for session in sessions], [Kind.START, *READINGS, *CLOSINGS]
     )
-    return sorted(entries, key=lambda entry: entry.id or 0)
 
 
 def with_cost(session: Session, rating: Rating) -> Session:

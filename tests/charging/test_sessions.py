@@ -446,7 +446,7 @@ def test_the_curve_of_a_bill_can_be_drawn_again_whatever_came_later(
     assert session is not None
     garage.wait(1)
     garage.reads(7000, number, stamped=at(45))
-    assert garage.kinds()[-1] == Kind.METER
+    assert garage.kinds()[-1] == Kind.LATE_METER
     assert garage.curve_again(session) == garage.curves[number]
 
 

@@ -53,9 +53,9 @@ async def test_what_was_committed_is_there_after_opening_again(path: Path) -> No
     await ledger.close()
 
     ledger = await Ledger.open(path)
-    assert await ledger.session_entries(7) == [
-        an_entry(id=1, session=7, kind=Kind.START)
-    ]
+    assert await ledger.session_entries([7], Kind) == {
+        7: [an_entry(id=1, session=7, kind=Kind.START)]
+    }
     assert await ledger.session(7) == a_session(7)
     assert await ledger.prices("sensor.spot") == [a_price("0.52")]
     await ledger.close()

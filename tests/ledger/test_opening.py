@@ -11,6 +11,7 @@ import pytest
 from sqlalchemy import Connection, make_url
 from sqlalchemy.schema import CreateIndex, CreateTable
 
+from custom_components.ladda.charging.journal import Kind
 from custom_components.ladda.charging.model import Authorization
 from custom_components.ladda.charging.session import Closing, Session
 from custom_components.ladda.ledger import (
@@ -44,6 +45,20 @@ def meta(path: Path) -> dict[str, str]:
     """Read what a ledger knows of itself, past Ladda."""
     connection = sqlite3.connect(path)
     found = dict(connection.execute("SELECT key, value FROM meta"))
+    connection.close()
+    return found
+
+
+def shape(path: Path) -> dict[str, list[tuple[object, ...]]]:
+    """Read the columns of the tables and of the indexes, past Ladda."""
+    connection = sqlite3.connect(path)
+    names = connection.execute("SELECT name, type FROM sqlite_master").fetchall()
+    found = {
+        name: connection.execute(
+            f"PRAGMA {'table_info' if kind == 'table' else 'index_xinfo'}({name})"
+        ).fetchall()
+        for name, kind in names
+    }
     connection.close()
     return found
 
@@ -117,7 +132,7 @@ async def test_a_ledger_of_version_1_is_read_as_it_was_written(path: Path) -> No
         ),
         a_session(2, started_at=start.replace(hour=15), token=None),
     ]
-    (entry,) = await ledger.session_entries(1)
+    [entry] = (await ledger.session_entries([1], ["start"]))[1]
     assert entry == Entry(
         id=1,
         kind="start",
@@ -140,6 +155,43 @@ async def test_a_ledger_of_version_1_is_read_as_it_was_written(path: Path) -> No
         )
     ]
     await ledger.close()
+
+
+async def test_in_a_ledger_of_version_1_late_readings_are_not_taken_for_others(
+    path: Path,
+) -> None:
+    sql(path, VERSION_1.read_text())
+    kinds = ("meter", "stop", "meter", "late_stop", "meter", "meter")
+    for n, kind in enumerate(kinds, start=2):
+        sql(
+            path,
+            f"INSERT INTO journal VALUES({n},'{kind}','Garage Väst',1,1,{n},{n},'{{}}')",
+        )
+    sql(path, "INSERT INTO journal VALUES(8,'meter','garage-1',1,2,8,8,'{}')")
+    ledger = await Ledger.open(path)
+    told = await ledger.session_entries([1, 2], Kind)
+    assert [(entry.id, entry.kind) for entry in told[1]] == [
+        (1, "start"),
+        (2, "meter"),
+        (3, "stop"),
+        (4, "meter"),
+        (5, "late_stop"),
+        (6, "late_meter"),
+        (7, "late_meter"),
+    ]
+    await ledger.commit(entries=[an_entry(session=2)])
+    assert [entry.id for entry in await ledger.entries(limit=3)] == [9, 8, 7]
+    await ledger.close()
+
+
+async def test_the_tables_of_an_older_ledger_become_those_of_a_new_one(
+    path: Path, tmp_path: Path
+) -> None:
+    sql(path, VERSION_1.read_text())
+    fresh = tmp_path / "fresh.db"
+    await (await Ledger.open(path)).close()
+    await (await Ledger.open(fresh)).close()
+    assert shape(path) == shape(fresh)
 
 
 async def test_an_older_ledger_is_copied_and_then_brought_up_to_date(

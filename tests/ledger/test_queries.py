@@ -8,6 +8,7 @@ from hypothesis import HealthCheck, given, settings, strategies as st
 import pytest
 from sqlalchemy import Engine, event
 
+from custom_components.ladda.charging.journal import Kind
 from custom_components.ladda.ledger import (
     NOBODY,
     Entry,
@@ -80,21 +81,58 @@ async def test_sessions_are_found_by_what_is_asked_for(
     assert await ids(ledger, **query) == found
 
 
-async def test_a_session_is_told_in_the_order_in_which_it_happened(
+async def test_sessions_are_told_in_the_order_in_which_they_were_heard_of(
     ledger: Ledger,
 ) -> None:
-    late = an_entry(session=7, kind="meter", occurred_at=at(10), received_at=at(99))
-    stop = an_entry(session=7, kind="stop", occurred_at=at(60), received_at=at(60))
-    start = an_entry(session=7, kind="start", occurred_at=at(0))
-    first = an_entry(session=7, kind="meter", occurred_at=at(0))
-    other = an_entry(session=8)
-    await ledger.commit(entries=[start, first, other, stop, late])
+    start, stop = (an_entry(session=7, kind=kind) for kind in ("start", "stop"))
+    first = an_entry(session=7, kind=Kind.METER, occurred_at=at(10))
+    older = an_entry(session=7, kind=Kind.METER, occurred_at=at(5))
+    late = an_entry(session=7, kind=Kind.LATE_METER, occurred_at=at(7))
+    other_start = an_entry(session=8, kind="start")
+    other = an_entry(session=8, kind=Kind.METER)
+    nobodys = an_entry(kind=Kind.STATUS)
+    journal = [start, first, other_start, nobodys, other, older, stop, other, late]
+    await ledger.commit(entries=journal)
 
-    told = await ledger.session_entries(7)
-    assert [entry._replace(id=None) for entry in told] == [start, first, late, stop]
-    assert [entry.id for entry in told] == [1, 2, 5, 4]
-    meter = await ledger.session_entries(7, kinds={"meter"})
-    assert [entry.id for entry in meter] == [2, 5]
+    told = await ledger.session_entries([7, 8, 9], Kind)
+    assert {
+        session: [entry._replace(id=None) for entry in entries]
+        for session, entries in told.items()
+    } == {7: [start, first, older, stop, late], 8: [other_start, other, other], 9: []}
+    assert [entry.id for entry in told[7]] == [1, 2, 6, 7, 9]
+    assert await ledger.session_entries([7], Kind) == {7: told[7]}
+    meter = await ledger.session_entries([7], [Kind.METER])
+    assert [entry.id for entry in meter[7]] == [2, 6]
+
+
+async def test_any_number_of_sessions_is_told_of_at_once(ledger: Ledger) -> None:
+    entries = [an_entry(session=n, kind="start") for n in range(1200)]
+    await ledger.commit(entries=entries)
+    told = await ledger.session_entries(range(1200), ["start"])
+    assert [len(of_session) for of_session in told.values()] == [1] * 1200
+
+
+async def test_the_readings_of_a_session_are_found_between_its_start_and_its_end(
+    ledger: Ledger,
+) -> None:
+    plan: list[str] = []
+
+    def note(
+        connection: object, cursor: object, sql: str, values: object, *_: object
+    ) -> None:
+        raw = cursor.connection  # type: ignore[attr-defined]
+        rows = raw.execute(f"EXPLAIN QUERY PLAN {sql}", values)
+        plan.extend(detail for *_, detail in rows)
+
+    await ledger.commit(
+        entries=[an_entry(session=7, kind=kind) for kind in ("start", "meter", "stop")]
+    )
+    event.listen(Engine, "before_cursor_execute", note)
+    await ledger.session_entries([7], Kind)
+    event.remove(Engine, "before_cursor_execute", note)
+    others, readings = plan
+    assert "journal_of_session" in others
+    assert "USING INTEGER PRIMARY KEY (rowid>? AND rowid<?)" in readings
 
 
 async def test_the_latest_entry_of_each_connector_is_found(ledger: Ledger) -> None:
@@ -104,18 +142,18 @@ async def test_the_latest_entry_of_each_connector_is_found(ledger: Ledger) -> No
                 an_entry(station=station, connector=connector, kind=kind, data={"n": n})
                 for station in ("garage-1", "garage-2", "yard")
                 for connector in (0, 1, 2)
-                for kind in ("boot", "meter", "status", "token")
+                for kind in ("boot", "limit", "status", "token")
                 if (station, kind) != ("yard", "status")
             ]
         )
     await ledger.commit(entries=[an_entry(kind="status", data={"n": 9})])
 
-    found = await ledger.latest(["status", "meter", "unheard-of"])
+    found = await ledger.latest(["status", "limit", "unheard-of"])
     keys = [(entry.station, entry.kind, entry.connector) for entry in found]
     assert sorted(keys) == [
         (station, kind, connector)
         for station in ("garage-1", "garage-2", "yard")
-        for kind in ("meter", "status")
+        for kind in ("limit", "status")
         for connector in (0, 1, 2)
         if (station, kind) != ("yard", "status")
     ]
@@ -139,14 +177,14 @@ async def test_the_latest_entries_are_found_without_reading_the_journal(
             plan.extend(detail for *_, detail in rows)
 
     event.listen(Engine, "before_cursor_execute", note)
-    await ledger.latest(["meter"])
+    await ledger.latest(["limit"])
     event.remove(Engine, "before_cursor_execute", note)
     assert any("journal_of_connector" in step for step in plan)
     assert not any("SCAN journal" in step for step in plan)
 
 
 async def test_an_empty_journal_has_no_latest_entries(ledger: Ledger) -> None:
-    assert await ledger.latest(["meter"]) == []
+    assert await ledger.latest(["limit"]) == []
     assert await ledger.entries() == []
     assert await ledger.last_received_at() is None
 

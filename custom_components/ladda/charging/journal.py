@@ -3,7 +3,7 @@
 from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 
 class Kind(StrEnum):
@@ -14,7 +14,8 @@ class Kind(StrEnum):
     TOKEN = "token"  # a tag was presented, and what was answered
     REMOTE_START = "remote_start"  # somebody asked for a session, for a user
     START = "start"
-    METER = "meter"  # a reading of a session
+    METER = "meter"  # a reading of a session that goes on, or told with its end
+    LATE_METER = "late_meter"  # a reading of a session that had ended before
     REGISTER = "register"  # a connector's register, read outside of any session
     STOP = "stop"
     CLOSE = "close"  # a session that the station never ended was closed
@@ -50,6 +51,10 @@ class Entry(NamedTuple):
     connector: int = 0
     session: int | None = None
     id: int | None = None
+
+
+# What tells of readings: nearly all of the journal is the former.
+READINGS: Final = (Kind.METER, Kind.LATE_METER)
 
 
 def amount_text(amount: Decimal | None) -> str | None:

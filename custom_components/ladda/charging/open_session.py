@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import Final
 
 from .energy import EnergyCurve, EnergyFold
-from .journal import Entry, Kind
+from .journal import READINGS, Entry, Kind
 from .reading import Reading
 from .register import ConnectorRegister
 from .session import Closing, Flag, Session
@@ -51,7 +51,7 @@ def readings_of(entries: Iterable[Entry]) -> list[Reading]:
     return [
         Reading.from_data(entry.occurred_at, entry.data)
         for entry in entries
-        if entry.kind == Kind.METER
+        if entry.kind in READINGS
     ]
 
 

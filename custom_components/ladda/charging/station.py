@@ -28,7 +28,7 @@ from .events import (
     TransactionStarted,
     TransactionStopped,
 )
-from .journal import Entry, Kind, amount_text
+from .journal import READINGS, Entry, Kind, amount_text
 from .model import Authorization, ConnectorStatus, Context, MeterValue, StationInfo
 from .open_session import OpenSession, carry_register, closed_session, readings_of
 from .reading import Reading, reading_of
@@ -582,7 +582,11 @@ class Station:
         moment = self.clock.read(event.at, now)
         session = opened.session
         readings = _readings(self.timed(event.values, now))
-        entries = [self._meter_entry(session, reading, now) for reading in readings]
+        told_with_end = Kind.METER if session.is_open else Kind.LATE_METER
+        entries = [
+            self._meter_entry(told_with_end, session, reading, now)
+            for reading in readings
+        ]
         ended_at = max(moment.at, session.started_at)
         curve = opened.energy.close(ended_at, event.meter_stop_wh, readings)
         closed = closed_session(
@@ -697,7 +701,10 @@ class Station:
         if session is None:
             return self._plan_idle_readings(event.connector, values, now)
         readings = _readings(values)
-        entries = [self._meter_entry(session, reading, now) for reading in readings]
+        kind = Kind.METER if opened else Kind.LATE_METER
+        entries = [
+            self._meter_entry(kind, session, reading, now) for reading in readings
+        ]
         return Plan(entries=tuple(entries), readings={session.id: readings})
 
     def _session_of(
@@ -755,13 +762,13 @@ class Station:
             )
         return Plan(entries=tuple(entries), lasting=False)
 
-    def _meter_entry(self, session: Session, reading: Reading, now: datetime) -> Entry:
+    def _meter_entry(
+        self, kind: Kind, session: Session, reading: Reading, now: datetime
+    ) -> Entry:
         """Make the entry that keeps a reading of a session."""
         data = reading.as_data()
         number, connector = session.id, session.connector
-        return Entry(
-            Kind.METER, self.identity, reading.at, now, data, connector, number
-        )
+        return Entry(kind, self.identity, reading.at, now, data, connector, number)
 
     def take_live(
         self, connector: int, values: Iterable[TimedValue], now: datetime
@@ -782,7 +789,7 @@ class Station:
             else:
                 self._end(session)
         for entry in plan.entries:
-            if entry.kind is not Kind.METER:
+            if entry.kind not in READINGS:
                 self.apply_entry(entry)
         for number, readings in plan.readings.items():
             if (opened := self.open.get(number)) is not None:

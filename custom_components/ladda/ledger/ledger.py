@@ -136,10 +136,10 @@ class Ledger:
         return await self._reader.read(queries.sessions, query)
 
     async def session_entries(
-        self, session_id: int, kinds: Collection[str] | None = None
-    ) -> list[Entry]:
-        """Read the journal of a session in the order in which things happened."""
-        return await self._reader.read(queries.session_entries, session_id, kinds)
+        self, sessions: Collection[int], kinds: Collection[str]
+    ) -> dict[int, list[Entry]]:
+        """Read some kinds of entries of sessions, by id, in the order of the journal."""
+        return await self._reader.read(queries.session_entries, sessions, kinds)
 
     async def latest(self, kinds: Collection[str]) -> list[Entry]:
         """Read the newest entry of each station, kind and connector, oldest first."""

@@ -2,8 +2,9 @@
 
 from collections.abc import Callable
 from datetime import UTC, datetime
+from typing import Final
 
-from sqlalchemy import Connection, insert, inspect, select, update
+from sqlalchemy import Connection, insert, inspect, select, text, update
 
 from .database import back_up, check, make_durable
 from .errors import LedgerNewer, LedgerUnusable
@@ -11,10 +12,60 @@ from .schema import meta, tables
 
 type Step = Callable[[Connection], None]
 
+
+def _leave_readings_out_of_indexes(connection: Connection) -> None:
+    """Lead from version 1 to 2: readings are only kept in order."""
+    late = connection.exec_driver_sql(
+        "SELECT meter.id FROM journal AS meter JOIN (SELECT session, max(id) AS last"
+        " FROM journal WHERE kind IN ('stop', 'close', 'late_stop') GROUP BY session)"
+        " AS ended ON ended.session = meter.session"
+        " WHERE meter.kind = 'meter' AND meter.id > ended.last"
+    ).all()
+    for (id_,) in late:
+        connection.execute(
+            text("UPDATE journal SET kind = 'late_meter' WHERE id = :id"), {"id": id_}
+        )
+    for statement in _1_TO_2.get(connection.dialect.name, "").split(";"):
+        if statement.strip():
+            connection.exec_driver_sql(statement)
+
+
+_CREATE_INDEXES: Final = """
+    CREATE INDEX journal_of_session ON journal (session, id) WHERE kind <> 'meter';
+    CREATE INDEX journal_of_connector ON journal (station, kind, connector, id)
+        WHERE kind <> 'meter';
+"""
+_NEW_JOURNAL: Final = """
+    CREATE TABLE new_journal (
+        id INTEGER NOT NULL PRIMARY KEY,
+        kind VARCHAR(64) NOT NULL,
+        station VARCHAR(255) NOT NULL,
+        connector INTEGER NOT NULL,
+        session BIGINT,
+        occurred_at BIGINT NOT NULL,
+        received_at BIGINT NOT NULL,
+        data TEXT NOT NULL
+    );
+    INSERT INTO new_journal
+        SELECT id, kind, station, connector, session, occurred_at, received_at, data
+        FROM journal ORDER BY id;
+    DROP TABLE journal;
+    ALTER TABLE new_journal RENAME TO journal;
+"""
+_DROP_INDEXES: Final = """
+    DROP INDEX journal_of_session;
+    DROP INDEX journal_of_connector;
+"""
+# MariaDB has no indexes of a part.
+_1_TO_2: Final = {
+    "sqlite": _NEW_JOURNAL + _CREATE_INDEXES,
+    "postgresql": _DROP_INDEXES + _CREATE_INDEXES,
+}
+
 # STEPS[0] leads from version 1 to 2, STEPS[1] from 2 to 3. A step is never
 # changed once it was released, and does not use the tables of schema.py, which
 # go on changing.
-STEPS: tuple[Step, ...] = ()
+STEPS: tuple[Step, ...] = (_leave_readings_out_of_indexes,)
 
 
 def prepare(connection: Connection) -> None:

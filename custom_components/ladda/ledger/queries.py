@@ -5,12 +5,14 @@ from collections.abc import Collection, Iterable, Iterator
 from datetime import datetime
 from decimal import Context, Decimal, Inexact, InvalidOperation, Overflow
 from functools import reduce
+from itertools import batched
 from operator import attrgetter
-from typing import Any
+from typing import Any, Final
 
 from sqlalchemy import ColumnElement, Connection, Row, Select, func, or_, select
 
-from ..charging.journal import Entry
+from ..charging.journal import Entry, Kind
+from ..charging.open_session import CLOSINGS
 from ..charging.session import Session
 from . import schema
 from .records import NOBODY, PriceEntry, SessionQuery, Total
@@ -21,6 +23,7 @@ _session = schema.session.c
 _price = schema.price.c
 
 # Sums are exact or they fail
+_MOST_AT_ONCE: Final = 500  # fewer than the parameters that any database takes
 _EXACT = Context(prec=1000, traps=[Inexact, InvalidOperation, Overflow])
 
 
@@ -53,21 +56,44 @@ def sessions(connection: Connection, query: SessionQuery) -> list[Session]:
 
 
 def session_entries(
-    connection: Connection, session_id: int, kinds: Collection[str] | None
-) -> list[Entry]:
-    """Read the journal of a session in the order in which things happened."""
-    wanted = (
-        select(schema.journal)
-        .where(_journal.session == session_id)
-        .order_by(_journal.occurred_at, _journal.id)
+    connection: Connection, session_ids: Collection[int], kinds: Collection[str]
+) -> dict[int, list[Entry]]:
+    """Read some kinds of entries of sessions, by id, in the order of the journal.
+
+    Readings are in no index: those of a session lie between the entry of its start and
+    that of its last end, among those of others.
+    """
+    found: dict[int, list[Entry]] = {session_id: [] for session_id in session_ids}
+    for some in batched(found, _MOST_AT_ONCE, strict=False):
+        for entry in _of_sessions(connection, some):
+            assert entry.session is not None
+            if entry.kind in kinds:
+                found[entry.session].append(entry)
+    return found
+
+
+def _of_sessions(connection: Connection, sessions: Collection[int]) -> list[Entry]:
+    """Read all entries of sessions, in the order of the journal."""
+    of_sessions = select(schema.journal).where(_journal.session.in_(sessions))
+    others = _entries(
+        connection,
+        of_sessions.where(schema.indexed(_journal.kind)).order_by(_journal.id),
     )
-    if kinds is not None:
-        wanted = wanted.where(_journal.kind.in_(kinds))
-    return _entries(connection, wanted)
+    if not others:
+        return []
+    first = min(entry.id or 0 for entry in others)
+    ends = {entry.session: entry.id or 0 for entry in others if entry.kind in CLOSINGS}
+    readings = of_sessions.where(_journal.kind == Kind.METER, _journal.id > first)
+    if ends.keys() >= set(sessions):
+        readings = readings.where(_journal.id < max(ends.values()))
+    return sorted(others + _entries(connection, readings), key=attrgetter("id"))
 
 
 def latest(connection: Connection, kinds: Collection[str]) -> list[Entry]:
-    """Read the newest entry of each station, kind and connector; the oldest first."""
+    """Read the newest entry of each station, kind and connector; the oldest first.
+
+    Readings are not among them: they are in no index.
+    """
     found = [
         entry for kind in set(kinds) for entry in _entries(connection, _latest_of(kind))
     ]
@@ -187,12 +213,16 @@ def _latest_of(kind: str) -> Select[Any]:
     to the next, each time to the highest below the last one.
     """
     entry = schema.journal.alias().c
-    station = select(func.max(entry.station).label("name")).cte(recursive=True)
-    next_station = select(func.max(entry.station)).where(entry.station < station.c.name)
+    stations = select(func.max(entry.station).label("name"))
+    stations = stations.where(schema.indexed(entry.kind))
+    station = stations.cte(recursive=True)
+    next_station = stations.where(entry.station < station.c.name)
     station = station.union_all(
         select(next_station.scalar_subquery()).where(station.c.name.is_not(None))
     )
-    connectors = select(func.max(entry.connector)).where(entry.kind == kind)
+    connectors = select(func.max(entry.connector)).where(
+        schema.indexed(entry.kind), entry.kind == kind
+    )
     highest = connectors.where(entry.station == station.c.name)
     place = (
         select(station.c.name, highest.scalar_subquery().label("connector"))
@@ -208,6 +238,7 @@ def _latest_of(kind: str) -> Select[Any]:
         )
     )
     newest = select(func.max(entry.id)).where(
+        schema.indexed(entry.kind),
         entry.station == place.c.name,
         entry.kind == kind,
         entry.connector == place.c.connector,

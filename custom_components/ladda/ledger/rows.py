@@ -90,7 +90,7 @@ class _Rows:
         """Compile the statement for so many rows, the first time that it is used."""
         if size not in self._compiled:
             names = [[f"{name}_{row}" for name in self._names] for row in range(size)]
-            rows = [
+            rows: list[dict[str, Any]] = [
                 {
                     name: bindparam(key)
                     for name, key in zip(self._names, keys, strict=True)

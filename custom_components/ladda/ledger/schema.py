@@ -4,14 +4,18 @@ from sqlalchemy import (
     BigInteger,
     Boolean,
     Column,
+    ColumnElement,
     Index,
     Integer,
     MetaData,
     String,
     Table,
     Text,
+    literal_column,
+    text,
 )
 
+from ..charging.journal import Kind
 from ..charging.model import Authorization
 from ..charging.session import Closing
 from .columns import Exact, Json, Moment, Word, Words
@@ -21,6 +25,21 @@ tables = MetaData()
 # SQLite counts up by itself only in a column declared INTEGER
 _COUNTED = BigInteger().with_variant(Integer(), "sqlite")
 _NAME = String(255)
+
+# Readings are nearly all of the journal. To keep them in an index would make the disk
+# write four pages for each instead of one, so that they are only kept in order.
+_INDEXED = text(f"kind <> '{Kind.METER}'")
+
+
+def _index(name: str, *columns: str) -> Index:
+    """Make an index of all of the journal but the readings, where a database can."""
+    return Index(name, *columns, sqlite_where=_INDEXED, postgresql_where=_INDEXED)
+
+
+def indexed(kind: ColumnElement[str]) -> ColumnElement[bool]:
+    """Say in SQL, word for word, which kinds the indexes of the journal hold."""
+    return kind != literal_column(f"'{Kind.METER}'")
+
 
 # What happened, in the order in which it was stored. Rows are only added: the
 # journal is the truth, every other state follows from it.
@@ -35,9 +54,8 @@ journal = Table(
     Column("occurred_at", Moment, nullable=False),
     Column("received_at", Moment, nullable=False),
     Column("data", Json, nullable=False),
-    Index("journal_of_session", "session", "id"),
-    Index("journal_of_connector", "station", "kind", "connector", "id"),
-    sqlite_autoincrement=True,
+    _index("journal_of_session", "session", "id"),
+    _index("journal_of_connector", "station", "kind", "connector", "id"),
 )
 
 # What the journal says of each session: `charging.session.Session`, field for
