@@ -1,7 +1,7 @@
 """A Home Assistant of our own: a process, its configuration folder, and its APIs."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from datetime import UTC, datetime
 from http import HTTPStatus
 from itertools import count
@@ -122,6 +122,7 @@ class HomeAssistant:
         folder: Path,
         *,
         helpers: Mapping[str, Mapping[str, Any]] | None = None,
+        integrations: Iterable[str] = _INTEGRATIONS,
         port: int | None = None,
         python: Path | str = sys.executable,
         name: str = "Home",
@@ -157,7 +158,7 @@ class HomeAssistant:
                 "external_url": self.url,
             },
             "logger": {"default": "info", "logs": dict(log_levels or {})},
-            **{integration: {} for integration in _INTEGRATIONS},
+            **{integration: {} for integration in integrations},
             **(helpers or {}),
         }
         self._process: asyncio.subprocess.Process | None = None
@@ -200,6 +201,7 @@ class HomeAssistant:
                 stdout=console,
                 stderr=asyncio.subprocess.STDOUT,
                 start_new_session=True,
+                cwd=self.folder,
             )
         try:
             self._session = aiohttp.ClientSession(self.url)

@@ -127,7 +127,7 @@ async def test_running_costs_are_counted_from_the_ledger_after_a_restart(
     await station.stop()
     await house.unload()
     await house.set_up()
-    assert house.state("sensor", f"{ASTRID}_cost_total").state == "6.00"
+    assert house.state("sensor", f"{STATION}/1_session_cost").state == "6.00"
 
 
 # --- prices --------------------------------------------------------------------------
@@ -152,7 +152,7 @@ async def test_a_helper_prices_a_session_as_it_changes(
     await hass.async_block_till_done()
     await house.measure(station, session, Energy_Active_Import_Register=50)
     await house.measure(station, session, Energy_Active_Import_Register=90)
-    cost = house.hub.running_cost(house.hub.station(STATION).open[session].session)
+    cost = house.hub.running_cost(house.hub.station(STATION).open[session])
     assert cost is not None
     assert not cost.provisional
     assert [part.unit_price for part in cost.rating().slices] == [1, 3]
@@ -182,7 +182,7 @@ async def test_the_recorder_knows_what_a_helper_showed_while_nobody_watched(
     await station.wait_registered()
     await hass.async_block_till_done(wait_background_tasks=True)
     await house.measure(station, session, Energy_Active_Import_Register=90)
-    opened = house.hub.station(STATION).open[session].session
+    opened = house.hub.station(STATION).open[session]
     cost = house.hub.running_cost(opened)
     assert cost is not None
     assert not cost.provisional

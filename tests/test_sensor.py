@@ -62,10 +62,11 @@ async def test_a_session_as_it_goes_on_and_ends(house: LivedInHouse) -> None:
     assert house.state("sensor", f"{FIRST}_energy").state == "703.333"
     assert house.state("sensor", f"{FIRST}_session_energy").state == "3.333"
     assert house.state("sensor", f"{FIRST}_session_cost").state == "8.33"  # 8.3325
-    assert house.state("sensor", f"{ASTRID}_energy_month").state == "3.333"
-    assert house.state("sensor", f"{ASTRID}_cost_total").state == "8.33"
+    assert house.state("sensor", f"{ASTRID}_cost_total").state == "0.00"
 
     await house.stop(station, session, 710_001)
+    assert house.state("sensor", f"{ASTRID}_energy_month").state == "10.001"
+    assert house.state("sensor", f"{ASTRID}_cost_total").state == "25.00"
     assert house.state("sensor", f"{FIRST}_session_energy").state == "10.001"
     cost = house.state("sensor", f"{FIRST}_session_cost")
     assert cost.state == "25.00"  # 25.0025
@@ -79,7 +80,7 @@ async def test_a_session_as_it_goes_on_and_ends(house: LivedInHouse) -> None:
     )
 
 
-async def test_two_open_sessions_of_one_user_add_up(house: LivedInHouse) -> None:
+async def test_a_session_is_on_its_users_account_when_it_has_ended(house: LivedInHouse) -> None:
     await house.add_tariff(price="1.00", default=True)
     await house.add_user("Astrid", TAG, "04FF")
     await house.add_station()
@@ -88,10 +89,14 @@ async def test_two_open_sessions_of_one_user_add_up(house: LivedInHouse) -> None
     two = await house.start(station, "04FF", connector=2, at=hours_ago(1))
     await house.measure(station, one, Energy_Active_Import_Register=1_000)
     await house.measure(station, two, connector=2, Energy_Active_Import_Register=2_500)
-    assert house.state("sensor", f"{ASTRID}_energy_total").state == "3.500"
+    assert house.state("sensor", f"{ASTRID}_energy_total").state == "0.000"
+    assert house.state("sensor", f"{ASTRID}_last_session").state == STATE_UNKNOWN
     await house.stop(station, one, 1_500)
-    assert house.state("sensor", f"{ASTRID}_energy_total").state == "4.000"
-    assert house.state("sensor", f"{ASTRID}_cost_month").state == "4.00"
+    assert house.state("sensor", f"{ASTRID}_energy_total").state == "1.500"
+    assert house.state("sensor", f"{ASTRID}_cost_month").state == "1.50"
+    await house.stop(station, two, 3_000)
+    assert house.state("sensor", f"{ASTRID}_energy_total").state == "4.500"
+    assert house.state("sensor", f"{ASTRID}_cost_month").state == "4.50"
 
 
 async def test_only_what_changed_is_written(
@@ -139,7 +144,7 @@ async def test_what_is_live_goes_with_the_station_and_what_is_kept_stays(
         "10.00",
         "Astrid",
     ]
-    assert house.state("sensor", f"{ASTRID}_energy_month").state == "4.000"
+    assert house.state("sensor", f"{ASTRID}_energy_month").state == "0.000"
 
     await station.go_online()
     await station.wait_registered()
@@ -170,7 +175,7 @@ async def test_the_ledger_knows_everything_again_after_a_reload(
     for key in KEPT:
         assert house.state("sensor", f"{FIRST}_{key}").state == before[key]
     assert house.state("sensor", f"{FIRST}_status").state == STATE_UNAVAILABLE
-    assert house.state("sensor", f"{ASTRID}_cost_total").state == account == "23.75"
+    assert house.state("sensor", f"{ASTRID}_cost_total").state == account == "20.00"
     assert house.state("switch", f"{FIRST}_charging").state == STATE_UNAVAILABLE
 
 
@@ -186,15 +191,18 @@ async def test_energy_without_a_price_costs_nothing_known_and_says_so(
     station = await house.station()
     session = await house.start(station, at=hours_ago(1))
     await house.measure(station, session, Energy_Active_Import_Register=4_000)
-    for unique_id in (f"{FIRST}_session_cost", f"{ASTRID}_cost_total"):
-        cost = house.state("sensor", unique_id)
-        assert (cost.state, cost.attributes["provisional"]) == (STATE_UNKNOWN, True)
-    assert house.state("sensor", f"{ASTRID}_energy_total").state == "4.000"
+    cost = house.state("sensor", f"{FIRST}_session_cost")
+    assert (cost.state, cost.attributes["provisional"]) == (STATE_UNKNOWN, True)
 
     await house.stop(station, session, 6_000)
-    for unique_id in (f"{FIRST}_session_cost", f"{ASTRID}_cost_month"):
+    for unique_id in (
+        f"{FIRST}_session_cost",
+        f"{ASTRID}_cost_month",
+        f"{ASTRID}_cost_total",
+    ):
         cost = house.state("sensor", unique_id)
         assert (cost.state, cost.attributes["provisional"]) == (STATE_UNKNOWN, True)
+    assert house.state("sensor", f"{ASTRID}_energy_total").state == "6.000"
 
 
 async def test_a_price_follows_its_helper(

@@ -91,6 +91,9 @@ class Listener(Protocol):
     def connector_changed(self, identity: str, connector: int) -> None:
         """Something about a connector, or its session, changed."""
 
+    def meter_read(self, identity: str, connector: int) -> None:
+        """What a connector measures, and what its session took, changed."""
+
     def session_started(self, session: Session) -> None:
         """A session began."""
 
@@ -507,10 +510,8 @@ class ChargingDesk:
         connector = station.connector_of(event)
         plan = station.plan_meter_values(event, values, now)
         await self._carry_out(station, plan)
-        for session in plan.readings:
-            self.pricing.follow(station.open.get(session))
         station.take_live(connector, values, now)
-        self._listener.connector_changed(station.identity, connector)
+        self._listener.meter_read(station.identity, connector)
 
     # --- money -----------------------------------------------------------------------
 

@@ -63,6 +63,10 @@ class FollowingEntity[Shown](LaddaEntity):
         super().__init__(hub, unique_id, *devices)
         self._topics = tuple(topics)
 
+    def _take(self, shown: Shown) -> None:
+        """Take what is to be shown."""
+        self._shown = shown
+
     @abstractmethod
     def _read(self) -> Shown:
         """Return all that the state depends on."""
@@ -75,16 +79,18 @@ class FollowingEntity[Shown](LaddaEntity):
     @override
     def _async_follow(self) -> None:
         """Read what is to be shown, now and whenever a topic changes."""
-        self._attr_available, self._shown = self._is_available(), self._read()
+        self._attr_available = self._is_available()
+        self._take(self._read())
         for topic in self._topics:
             self.async_on_remove(self.hub.async_listen(topic, self._async_look))
 
     @callback
     def _async_look(self) -> None:
         """Write the state if it has become different."""
-        seen = self._is_available(), self._read()
-        if seen != (self._attr_available, self._shown):
-            self._attr_available, self._shown = seen
+        available, shown = self._is_available(), self._read()
+        if available is not self._attr_available or shown != self._shown:
+            self._attr_available = available
+            self._take(shown)
             self.async_write_ha_state()
 
 
@@ -113,20 +119,23 @@ class ConnectorEntity[Shown](FollowingEntity[Shown]):
     """An entity of a connector.
 
     What is measured now, and what can be asked of the station, is available while
-    that is connected; what the ledger knows stays available (`_lasting`).
+    that is connected; what the ledger knows stays available (`_lasting`). What changes
+    with the meter is looked at with each of its readings, too (`_metered`).
     """
 
     _lasting = False
+    _metered = False
 
     def __init__(self, hub: LaddaHub, identity: str, number: int, key: str) -> None:
         """Show something of the connector `number` of the station `identity`."""
         connector = f"{identity}/{number}"
+        topics = ("connector", "meter") if self._metered else ("connector",)
         super().__init__(
             hub,
             f"{connector}_{key}",
             connector,
             identity,
-            topics=[("connector", identity, number)],
+            topics=[(topic, identity, number) for topic in topics],
         )
         self.identity = identity
         self.number = number

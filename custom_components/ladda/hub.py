@@ -46,6 +46,7 @@ from .central_system import CentralSystem, ServerTls, UploadReceiver
 from .charging.connector import Connector
 from .charging.events import Progress, SecurityEvent
 from .charging.model import Authorization, Job
+from .charging.open_session import OpenSession
 from .charging.session import Session
 from .charging.station import Station
 from .const import (
@@ -95,7 +96,7 @@ class Account:
 
     Costs are None where nothing has a price; sessions in another currency count
     only by their energy. The `provisional` ones count sessions whose cost may
-    still change. A session belongs to the month in which it ends.
+    still change. A session counts when it has ended, and in the month of its end.
     """
 
     month_energy_wh: Decimal = Decimal(0)
@@ -105,24 +106,6 @@ class Account:
     total_cost: Decimal | None = None
     provisional: int = 0
     last_session: Session | None = None
-
-    def with_open(
-        self, session: Session, energy_wh: Decimal, running: RunningRating | None
-    ) -> Account:
-        """Return the account with what an open session has added so far."""
-        cost = running.total if running else None
-        provisional = running is not None and running.provisional
-        last = self.last_session
-        newer = last is None or last.started_at <= session.started_at
-        return Account(
-            month_energy_wh=self.month_energy_wh + energy_wh,
-            month_cost=_sum([self.month_cost, cost]),
-            month_provisional=self.month_provisional + provisional,
-            total_energy_wh=self.total_energy_wh + energy_wh,
-            total_cost=_sum([self.total_cost, cost]),
-            provisional=self.provisional + provisional,
-            last_session=session if newer else last,
-        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -396,58 +379,52 @@ class LaddaHub:
 
     # --- accounts --------------------------------------------------------------------
 
-    async def async_count_accounts(
-        self, users: Collection[str | None] | None = None
-    ) -> None:
-        """Add up users' accounts from the ledger: all, or only some."""
+    async def async_count_accounts(self) -> None:
+        """Add up everybody's account from the ledger."""
+        self.month_start = dt_util.start_of_local_day().replace(day=1)
+        await self._async_count({None, *await self.ledger.users(), *self._users()})
+
+    def _users(self) -> set[str]:
+        """Return the users who live here, by id."""
+        return {user.id for user in self.desk.house.directory.users}
+
+    async def _async_count(self, users: Collection[str | None]) -> None:
+        """Add up accounts and tell of them."""
         async with self._counting:
-            if self._stopped:
-                return
-            month = dt_util.start_of_local_day().replace(day=1)
-            ever = await self.ledger.totals()
-            this_month = await self.ledger.totals(since=dt_util.as_utc(month))
-            if users is None:
-                users = {None, *(total.user for total in ever)}
-                users |= {user.id for user in self.desk.house.directory.users}
             for user in users:
-                self.accounts[user] = await self._async_count(user, ever, this_month)
-            self.month_start = month
+                if self._stopped:
+                    return
+                self.accounts[user] = await self._async_account(user)
         for user in users:
             self._tell(("user", user))
 
-    async def _async_count(
-        self, user: str | None, ever: Iterable[Total], this_month: Iterable[Total]
-    ) -> Account:
-        """Add up one user's account from everybody's totals."""
-        newest = await self.ledger.sessions(SessionQuery(user=user or NOBODY, limit=1))
-        mine = [total for total in ever if total.user == user]
-        month = [total for total in this_month if total.user == user]
+    async def _async_account(self, user: str | None) -> Account:
+        """Add up one user's account."""
+        whose = user or NOBODY
+        since = dt_util.as_utc(self.month_start)
+        ever = await self.ledger.totals(user=whose)
+        month = await self.ledger.totals(user=whose, since=since)
+        query = SessionQuery(user=whose, open=False, limit=1)
+        newest = await self.ledger.sessions(query)
         return Account(
             month_energy_wh=sum((total.energy_wh for total in month), Decimal(0)),
             month_cost=self._cost(month),
             month_provisional=sum(total.provisional for total in month),
-            total_energy_wh=sum((total.energy_wh for total in mine), Decimal(0)),
-            total_cost=self._cost(mine),
-            provisional=sum(total.provisional for total in mine),
+            total_energy_wh=sum((total.energy_wh for total in ever), Decimal(0)),
+            total_cost=self._cost(ever),
+            provisional=sum(total.provisional for total in ever),
             last_session=newest[0] if newest else None,
         )
 
     def _cost(self, totals: Iterable[Total]) -> Decimal | None:
-        """Add up the costs that are in the house's currency."""
-        return _sum(total.cost for total in totals if total.currency == self.currency)
+        """Add up the costs that are in the house's currency; None: there are none."""
+        costs = [total.cost for total in totals if total.currency == self.currency]
+        known = [cost for cost in costs if cost is not None]
+        return sum(known, Decimal(0)) if known else None
 
     def account(self, user: str | None) -> Account:
-        """Return a user's account, with what open sessions have added so far."""
-        account = self.accounts.get(user, Account())
-        for station in self.desk.stations.values():
-            for opened in station.open.values():
-                if opened.session.user == user:
-                    account = account.with_open(
-                        opened.session,
-                        opened.energy.delivered_wh,
-                        self.running_cost(opened.session),
-                    )
-        return account
+        """Return a user's account."""
+        return self.accounts.get(user, Account())
 
     # --- what the desk tells -----------------------------------------------------------
 
@@ -468,8 +445,13 @@ class LaddaHub:
         self._tell(("connector", identity, connector))
         if connector == 0:
             self._tell(("station", identity))
-        if (opened := self.station(identity).session_at(connector)) is not None:
-            self._tell(("user", opened.session.user))
+
+    @callback
+    def meter_read(self, identity: str, connector: int) -> None:
+        """What a connector measures, and what its session took, changed."""
+        if connector not in self._connectors[identity]:
+            self._publish_connectors(identity)
+        self._tell(("meter", identity, connector))
 
     @callback
     def session_started(self, session: Session) -> None:
@@ -485,7 +467,7 @@ class LaddaHub:
     def accounts_changed(self, users: Collection[str | None]) -> None:
         """What users owe changed."""
         self.entry.async_create_task(
-            self.hass, self.async_count_accounts(users), f"{DOMAIN} accounts"
+            self.hass, self._async_count(users), f"{DOMAIN} accounts"
         )
 
     @callback
@@ -573,8 +555,9 @@ class LaddaHub:
     def async_listen(self, topic: Any, update: CALLBACK_TYPE) -> CALLBACK_TYPE:
         """Call `update` whenever a topic changes; return how to stop that.
 
-        Topics: ("station", identity), ("connector", identity, number), ("user", id),
-        ("prices",) for what helpers show, ("house",) for what the owner set up.
+        Topics: ("station", identity), ("connector", identity, number), ("meter",
+        identity, number) for what that measures, ("user", id), ("prices",) for what
+        helpers show, ("house",) for what the owner set up.
         """
         listeners = self._listeners[topic]
         listeners.add(update)
@@ -665,9 +648,9 @@ class LaddaHub:
         subentry = self.subentry(identity)
         return subentry.subentry_id if subentry else None
 
-    def running_cost(self, session: Session) -> RunningRating | None:
+    def running_cost(self, opened: OpenSession) -> RunningRating | None:
         """Return what an open session has cost so far."""
-        return self.desk.pricing.running(session.id)
+        return self.desk.pricing.running(opened)
 
     @callback
     def _publish_connectors(self, identity: str) -> None:
@@ -757,9 +740,3 @@ async def _async_open_ledger(hass: HomeAssistant) -> Ledger:
             translation_key="ledger_unusable",
             translation_placeholders={"path": str(path), "error": str(err)},
         ) from err
-
-
-def _sum(costs: Iterable[Decimal | None]) -> Decimal | None:
-    """Add up what is known; None where nothing is."""
-    known = [cost for cost in costs if cost is not None]
-    return sum(known, Decimal(0)) if known else None

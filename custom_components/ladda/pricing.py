@@ -32,24 +32,20 @@ class Pricing:
                 self.count(opened)
 
     def count(self, opened: OpenSession) -> None:
-        """Count an open session's running cost."""
+        """Count an open session's running cost anew."""
         self.forget(opened.session.id)
-        if (data := opened.session.tariff) is None:
-            return
-        tariff = Tariff.from_data(data)
-        running = RunningRating(tariff, self.book.timeline(tariff.entity))
-        self._running[opened.session.id] = running
-        self.follow(opened)
+        if (data := opened.session.tariff) is not None:
+            tariff = Tariff.from_data(data)
+            running = RunningRating(tariff, self.book.timeline(tariff.entity))
+            self._running[opened.session.id] = running
 
-    def running(self, session: int) -> RunningRating | None:
-        """Return what an open session has cost so far."""
-        return self._running.get(session)
-
-    def follow(self, opened: OpenSession | None) -> None:
-        """Count what an open session took since it was last looked at."""
-        if opened and (running := self._running.get(opened.session.id)):
+    def running(self, opened: OpenSession) -> RunningRating | None:
+        """Return what an open session has cost so far; None: it has no tariff."""
+        running = self._running.get(opened.session.id)
+        if running is not None:
             for point in opened.energy.points[running.points :]:
                 running.add(point)
+        return running
 
     async def priced(self, plan: Plan) -> Plan:
         """Price the sessions that a plan closes."""

@@ -1,6 +1,6 @@
 """Sensors: what connectors do, what sessions take and cost, what users owe."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -56,37 +56,33 @@ class Shown(NamedTuple):
 
     value: Decimal | datetime | str | None = None
     last_reset: datetime | None = None
-    attributes: Mapping[str, Any] = {}
+    attributes: dict[str, Any] = {}  # noqa: RUF012, nobody changes it
 
 
 class LaddaSensor(FollowingEntity[Shown], SensorEntity):
-    """A sensor that shows what it last read of the hub."""
+    """A sensor that shows what it last read of the hub; money is in its currency."""
 
-    @property
-    @override
-    def native_value(self) -> Decimal | datetime | str | None:
-        """Return the value."""
-        return self._shown.value
+    def __init__(
+        self, hub: LaddaHub, unique_id: str, *devices: str, topics: Iterable[object]
+    ) -> None:
+        """Follow the hub's `topics`."""
+        super().__init__(hub, unique_id, *devices, topics=topics)
+        self._in_currency = self.device_class is SensorDeviceClass.MONETARY
+        self._take_unit()
 
-    @property
-    @override
-    def last_reset(self) -> datetime | None:
-        """Return since when the value has added up."""
-        return self._shown.last_reset
+    def _take_unit(self) -> None:
+        """Take the unit that the value is in, where its owner may change it."""
+        if self._in_currency:
+            self._attr_native_unit_of_measurement = self.hub.currency
 
-    @property
     @override
-    def extra_state_attributes(self) -> Mapping[str, Any]:
-        """Return what else there is to say."""
-        return self._shown.attributes
-
-    @property
-    @override
-    def native_unit_of_measurement(self) -> str | None:
-        """Return the unit, which for money is the house's currency."""
-        if self.device_class is SensorDeviceClass.MONETARY:
-            return self.hub.currency
-        return super().native_unit_of_measurement
+    def _take(self, shown: Shown) -> None:
+        """Take the value, and what else there is to say."""
+        super()._take(shown)
+        self._take_unit()
+        self._attr_native_value = shown.value
+        self._attr_last_reset = shown.last_reset
+        self._attr_extra_state_attributes = shown.attributes
 
 
 # --- connectors ----------------------------------------------------------------------
@@ -94,16 +90,25 @@ class LaddaSensor(FollowingEntity[Shown], SensorEntity):
 
 @dataclass(frozen=True, kw_only=True)
 class ConnectorSensorDescription(SensorEntityDescription):
-    """A sensor of what is known of a connector; `lasting`: also while it is away."""
+    """A sensor of what is known of a connector.
+
+    `metered`: it changes with the meter; `lasting`: it is known while the station is
+    away, too.
+    """
 
     read: Callable[[Connector], Shown]
+    metered: bool = True
     lasting: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
 class SessionSensorDescription(SensorEntityDescription):
-    """A sensor of the session that goes on, or of the last one."""
+    """A sensor of the session that goes on, or of the last one.
 
+    `metered`: it changes with the meter.
+    """
+
+    metered: bool = False
     read: Callable[[LaddaHub, Session, OpenSession | None], Shown]
 
 
@@ -155,6 +160,7 @@ CONNECTOR_SENSORS: Final = (
             for status in ConnectorStatus
         ],
         read=_status,
+        metered=False,
     ),
     ConnectorSensorDescription(
         key="power",
@@ -187,6 +193,7 @@ CONNECTOR_SENSORS: Final = (
         translation_key="fault",
         entity_category=EntityCategory.DIAGNOSTIC,
         read=_fault,
+        metered=False,
     ),
     ConnectorSensorDescription(
         key="current_offered",
@@ -267,6 +274,7 @@ class ConnectorSensor(ConnectorEntity[Shown], LaddaSensor):
         """Show what `description` says of a connector."""
         self.entity_description = description
         self._lasting = description.lasting
+        self._metered = description.metered
         super().__init__(hub, identity, number, description.key)
 
     @override
@@ -291,7 +299,7 @@ def _session_cost(hub: LaddaHub, session: Session, opened: OpenSession | None) -
     """
     cost, provisional = session.cost, session.provisional
     if opened is not None:
-        running = hub.running_cost(session)
+        running = hub.running_cost(opened)
         cost = running.total if running else None
         provisional = running is not None and running.provisional
     return Shown(
@@ -316,6 +324,7 @@ SESSION_SENSORS: Final = (
         state_class=SensorStateClass.TOTAL,
         native_unit_of_measurement=UnitOfEnergy.KILO_WATT_HOUR,
         suggested_display_precision=2,
+        metered=True,
         read=_session_energy,
     ),
     SessionSensorDescription(
@@ -323,6 +332,7 @@ SESSION_SENSORS: Final = (
         translation_key="session_cost",
         device_class=SensorDeviceClass.MONETARY,
         state_class=SensorStateClass.TOTAL,
+        metered=True,
         read=_session_cost,
     ),
     SessionSensorDescription(
@@ -353,6 +363,7 @@ class SessionSensor(ConnectorEntity[Shown], LaddaSensor):
     ) -> None:
         """Show what `description` says of a session."""
         self.entity_description = description
+        self._metered = description.metered
         super().__init__(hub, identity, number, description.key)
 
     @override
@@ -434,14 +445,14 @@ class LastBootSensor(StationEntity[Shown], LaddaSensor):
 
 
 def _last_session(hub: LaddaHub, account: Account) -> Shown:
-    """Return when the last session ended; while it goes on, when it began."""
+    """Return when the last session ended."""
     session = account.last_session
     if session is None:
         return Shown()
     station = hub.desk.house.stations.get(session.station)
     wh, cost = session.energy_wh, session.cost
     return Shown(
-        session.ended_at or session.started_at,
+        session.ended_at,
         attributes={
             "station": station.name if station else session.station,
             "energy_kwh": None if wh is None else float(_kwh(wh)),
@@ -502,7 +513,7 @@ ACCOUNT_SENSORS: Final = (
 
 
 class AccountSensor(LaddaSensor):
-    """A sensor of a user's account, with what open sessions have added so far."""
+    """A sensor of a user's account: of the sessions that have ended."""
 
     entity_description: AccountSensorDescription
 
@@ -544,11 +555,11 @@ class PriceSensor(LaddaSensor):
             hub, f"{device}_price", device, topics=[("house",), ("prices",)]
         )
 
-    @property
     @override
-    def native_unit_of_measurement(self) -> str:
-        """Return money per energy."""
-        return f"{self.hub.currency}/{UnitOfEnergy.KILO_WATT_HOUR}"
+    def _take_unit(self) -> None:
+        """Take money per energy."""
+        per_energy = f"{self.hub.currency}/{UnitOfEnergy.KILO_WATT_HOUR}"
+        self._attr_native_unit_of_measurement = per_energy
 
     @override
     def _read(self) -> Shown:

@@ -23,7 +23,7 @@ def session_as_data(hub: LaddaHub, session: Session) -> JsonObjectType:
     )
     if (opened := _opened(hub, session)) is not None:
         energy_wh = opened.energy.delivered_wh
-        if (running := hub.running_cost(session)) is not None:
+        if (running := hub.running_cost(opened)) is not None:
             cost, provisional = running.rating().billed, running.provisional
     user = hub.desk.house.directory.user(session.user) if session.user else None
     return {

@@ -80,6 +80,10 @@ class Ear:
         """A connector changed."""
         self.told.append(("connector", (identity, connector)))
 
+    def meter_read(self, identity: str, connector: int) -> None:
+        """A meter was read."""
+        self.told.append(("meter", (identity, connector)))
+
     def session_started(self, session: Session) -> None:
         """A session began."""
         self.told.append(("started", session.id))

@@ -93,7 +93,8 @@ async def test_a_helper_that_goes_away_in_mid_session_leaves_a_provisional_part(
             "MeterValues", meter_values(clock(), 4000, transaction=number)
         )
         await show(counter, None)
-        running = counter.desk.pricing.running(number)
+        opened = counter.desk.stations["garage"].open[number]
+        running = counter.desk.pricing.running(opened)
         assert running is not None
         assert running.total is not None
         assert round(running.total, 2) == 4

@@ -36,7 +36,7 @@ async def test_a_session_goes_on_over_a_restart(tmp_path: Path) -> None:
         assert opened.energy.delivered_wh == 2000
         assert known.connector(1).status is ConnectorStatus.CHARGING
         assert known.connector(1).register_wh == 3000
-        running = counter.desk.pricing.running(number)
+        running = counter.desk.pricing.running(opened)
         assert running is not None
         assert running.total == Decimal(5)
         station = await counter.station("garage")

@@ -14,7 +14,7 @@ from . import database, queries
 from .errors import LedgerError, LedgerUnusable
 from .migrations import prepare
 from .reader import Reader
-from .records import PriceEntry, SessionQuery, Total
+from .records import PriceEntry, SessionQuery, Total, User
 from .writer import Hold, Write, Writer
 
 POST_SECONDS = 2.0  # how long a posted entry may wait for others
@@ -172,14 +172,22 @@ class Ledger:
         """Tell until when Ladda is known to have watched; None: never yet."""
         return await self._reader.read(queries.last_received_at)
 
+    async def users(self) -> set[str]:
+        """Tell whose sessions there are."""
+        return await self._reader.read(queries.users)
+
     async def totals(
-        self, *, since: datetime | None = None, until: datetime | None = None
+        self,
+        *,
+        user: User | None = None,
+        since: datetime | None = None,
+        until: datetime | None = None,
     ) -> list[Total]:
         """Add up the sessions that ended from `since` on and before `until`.
 
         One sum for each station, user and currency; without bounds, of all time.
         """
-        return await self._reader.read(queries.totals, since, until)
+        return await self._reader.read(queries.totals, user, since, until)
 
     def _flush(self) -> None:
         """Hand over what was posted."""

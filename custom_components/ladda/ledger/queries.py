@@ -15,7 +15,7 @@ from ..charging.journal import Entry, Kind
 from ..charging.open_session import CLOSINGS
 from ..charging.session import Session
 from . import schema
-from .records import NOBODY, PriceEntry, SessionQuery, Total
+from .records import NOBODY, PriceEntry, SessionQuery, Total, User
 from .rows import entry_of, price_of, session_of
 
 _journal = schema.journal.c
@@ -148,8 +148,17 @@ def prices(
     return [price_of(row) for row in connection.execute(wanted).mappings()]
 
 
+def users(connection: Connection) -> set[str]:
+    """Find whose sessions there are."""
+    owners = select(_session.user).distinct().where(_session.user.is_not(None))
+    return set(connection.scalars(owners))
+
+
 def totals(
-    connection: Connection, since: datetime | None, until: datetime | None
+    connection: Connection,
+    user: User | None,
+    since: datetime | None,
+    until: datetime | None,
 ) -> list[Total]:
     """Add up the sessions that ended from `since` on and before `until`."""
     wanted = select(
@@ -159,7 +168,7 @@ def totals(
         _session.energy_wh,
         _session.cost,
         _session.provisional,
-    ).where(_session.ended_at.is_not(None))
+    ).where(*_conditions(SessionQuery(user=user, open=False)))
     if since is not None:
         wanted = wanted.where(_session.ended_at >= since)
     if until is not None:

@@ -31,6 +31,7 @@ class _Nobody(Enum):
 
 
 NOBODY: Final = _Nobody.NOBODY
+type User = str | Literal[_Nobody.NOBODY]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,7 +44,7 @@ class SessionQuery:
 
     station: str | None = None
     connector: int | None = None
-    user: str | Literal[_Nobody.NOBODY] | None = None
+    user: User | None = None
     since: datetime | None = None
     until: datetime | None = None
     open: bool | None = None

@@ -1,16 +1,17 @@
 """The servers that the bench compares, each run in a process of its own."""
 
 import asyncio
-from collections.abc import Collection
+from collections.abc import AsyncIterator, Awaitable, Collection
+from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime
 from decimal import Decimal
 import os
 from pathlib import Path
+from queue import Empty, SimpleQueue
+import sqlite3
 import sys
+from threading import Thread
 from typing import Final
-
-from aiohttp import WSMsgType, web
-import orjson
 
 from custom_components.ladda.billing.tariffs import FixedPrice, Tariff
 from custom_components.ladda.billing.users import Directory, User
@@ -33,13 +34,17 @@ from custom_components.ladda.desk import ChargingDesk, Stranger
 from custom_components.ladda.household import House, StationOptions
 from custom_components.ladda.ledger import Ledger
 
+from .component.bare import serve_bare
+
 BARE: Final = "bare"
+DISK: Final = "disk"
 CENTRAL: Final = "central"
 LEDGER: Final = "ledger"
 NAMES: Final = {
     BARE: "bare aiohttp + orjson",
+    DISK: "bare, a row on the disk",
     CENTRAL: "central system alone",
-    LEDGER: "central system with its ledger",
+    LEDGER: "central system, ledger",
 }
 
 
@@ -72,6 +77,9 @@ class Ear:
     def connector_changed(self, identity: str, connector: int) -> None:
         """Hear nothing."""
 
+    def meter_read(self, identity: str, connector: int) -> None:
+        """Hear nothing."""
+
     def session_started(self, session: Session) -> None:
         """Hear nothing."""
 
@@ -100,27 +108,47 @@ class Ear:
         """Hear nothing."""
 
 
-async def _serve_bare() -> int:
-    """Parse and answer, nothing else."""
+class _Disk:
+    """One thread that commits rows, as few commits as there can be."""
 
-    async def converse(request: web.Request) -> web.WebSocketResponse:
-        ws = web.WebSocketResponse(
-            protocols=("ocpp1.6",), compress=False, decode_text=False
-        )
-        await ws.prepare(request)
-        async for message in ws:
-            _, id_, action, _ = orjson.loads(message.data)
-            answer = {"transactionId": 1} if action == "StartTransaction" else {}
-            await ws.send_frame(orjson.dumps((3, id_, answer)), WSMsgType.TEXT)
-        return ws
+    def __init__(self, folder: Path) -> None:
+        """Begin."""
+        self._loop = asyncio.get_running_loop()
+        self._queue = SimpleQueue[asyncio.Future[None]]()
+        self._path = folder / "rows.db"
+        Thread(target=self._serve, daemon=True).start()
 
-    app = web.Application()
-    app.router.add_get("/{path:.*}", converse)
-    runner = web.AppRunner(app, access_log=None)
-    await runner.setup()
-    site = web.TCPSite(runner, "127.0.0.1", 0)
-    await site.start()
-    return int(runner.addresses[0][1])
+    def store(self, _: str) -> Awaitable[None]:
+        """Bring a row to the disk."""
+        stored = self._loop.create_future()
+        self._queue.put(stored)
+        return stored
+
+    def _serve(self) -> None:
+        """Commit all that waits, for ever."""
+        connection = sqlite3.connect(self._path, isolation_level=None)
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute("PRAGMA synchronous = FULL")
+        connection.execute("CREATE TABLE row (id INTEGER PRIMARY KEY, data TEXT)")
+        while True:
+            waiting = [self._queue.get()]
+            with suppress(Empty):
+                while True:
+                    waiting.append(self._queue.get_nowait())
+            rows = ",".join(["(?)"] * len(waiting))
+            connection.execute("BEGIN IMMEDIATE")
+            connection.execute(
+                f"INSERT INTO row (data) VALUES {rows}",  # noqa: S608
+                ["x" * 100] * len(waiting),
+            )
+            connection.execute("COMMIT")
+            self._loop.call_soon_threadsafe(_done, waiting)
+
+
+def _done(waiting: list[asyncio.Future[None]]) -> None:
+    """Tell those who wait."""
+    for stored in waiting:
+        stored.set_result(None)
 
 
 async def _serve_central() -> int:
@@ -153,7 +181,9 @@ async def _serve_ledger(connections: int, folder: Path) -> int:
 async def _serve(kind: str, connections: int, folder: Path) -> None:
     """Serve until the end of standard input; print the port first."""
     if kind == BARE:
-        port = await _serve_bare()
+        port = await serve_bare()
+    elif kind == DISK:
+        port = await serve_bare(_Disk(folder).store)
     elif kind == CENTRAL:
         port = await _serve_central()
     else:
@@ -163,18 +193,26 @@ async def _serve(kind: str, connections: int, folder: Path) -> None:
     os._exit(0)
 
 
+@asynccontextmanager
+async def server(
+    kind: str, connections: int, folder: Path
+) -> AsyncIterator[tuple[int, int]]:
+    """Run a server in a process of its own on one core; yield its pid and port."""
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        *("-m", __name__, kind, str(connections), str(folder)),
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+    )
+    assert process.stdout is not None
+    assert process.stdin is not None
+    try:
+        yield process.pid, int(await process.stdout.readline())
+    finally:
+        process.stdin.close()
+        await process.wait()
+
+
 if __name__ == "__main__":
-    if os.environ.get("GCSTAT"):
-        import gc, time
-        tot=[0,0,0,0]; st=[0]
-        def cb(ph, info):
-            if ph=="start": st[0]=time.process_time()
-            else:
-                tot[3]+=time.process_time()-st[0]; tot[info["generation"]]+=1
-        gc.callbacks.append(cb)
-        import atexit
-        oe=os._exit
-        def ex(c): print("GC",tot,file=sys.stderr,flush=True); oe(c)
-        os._exit=ex
     os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
     asyncio.run(_serve(sys.argv[1], int(sys.argv[2]), Path(sys.argv[3])))

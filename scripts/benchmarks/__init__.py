@@ -1,0 +1,1 @@
+"""What Ladda costs to run, measured beside what it cannot cost less than."""
