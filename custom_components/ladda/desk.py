@@ -147,6 +147,7 @@ class ChargingDesk:
         self._ids = itertools.count(1)
         self._locks: dict[str, asyncio.Lock] = {}
         self._boots: dict[str, list[datetime]] = {}
+        self._failing = False  # whether the ledger took nothing, which is told once
 
     # --- life ------------------------------------------------------------------
 
@@ -319,8 +320,13 @@ class ChargingDesk:
             try:
                 await self.ledger.commit(entries=plan.entries, sessions=plan.sessions)
             except LedgerError as err:
-                _LOGGER.error("The ledger takes nothing: %s", err)
+                if not self._failing:
+                    _LOGGER.error("The ledger takes nothing: %s", err)
+                self._failing = True
                 raise NotStored from err
+            if self._failing:
+                _LOGGER.info("The ledger takes entries again")
+                self._failing = False
         elif plan.entries:
             self.ledger.post(plan.entries)
         station.apply(plan)

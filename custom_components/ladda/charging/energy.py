@@ -78,6 +78,7 @@ class EnergyFold:
         self.readings: list[Reading] = []
         self.points = [EnergyPoint(started_at, _ZERO)]
         self.method: Method | None = None
+        self._measures = False
         self._reader = self._first_reader()
         self._power = PowerIntegral(started_at)
         self._clock_intervals: bool | None = None
@@ -112,7 +113,7 @@ class EnergyFold:
             EnergyPoint(max(at, last.at), max(wh, last.wh))
             for at, wh in self._counted(reading)
         ]
-        self.points.extend(added)
+        self.points += added
         return added
 
     def _choose_method(self, reading: Reading) -> None:
@@ -127,6 +128,7 @@ class EnergyFold:
             and reading.context is not Context.END
         ):
             self.method = reading.method
+            self._measures = reading.method.measures
             if self._meter_start_wh is not None:
                 self._reader = self._first_reader()
 
@@ -137,7 +139,7 @@ class EnergyFold:
             self._reader = RegisterReader(start)
         if reading.context is Context.BEGIN:
             return []
-        if self.method is not None and self.method.measures:
+        if self._measures:
             return self._counted_by_register(reading)
         if self.method is Method.INTERVALS:
             grown = self._interval(reading)

@@ -38,10 +38,7 @@ class Shown(NamedTuple):
 
     def leads_to(self, at: datetime, wh: Decimal) -> bool:
         """Tell whether another reading can come after this one."""
-        grown = wh - self.wh
-        if grown <= SLACK_WH:
-            return grown >= -_ROUNDING_WH
-        return grown <= most_wh(at - self.at)
+        return _can_follow(wh - self.wh, at, self.at)
 
 
 class Count(NamedTuple):
@@ -53,12 +50,20 @@ class Count(NamedTuple):
 
     def leads_to(self, at: datetime, wh: Decimal) -> bool:
         """Tell whether a reading can come after this one."""
-        return Shown(self.at, self.wh).leads_to(at, wh)
+        return _can_follow(wh - self.wh, at, self.at)
 
     def on(self, at: datetime, wh: Decimal) -> Count:
         """Go on to a reading; rounding may make a register fall by a Wh."""
-        now = max(wh, self.wh)
-        return Count(at, now, self.counted + now - self.wh)
+        if wh <= self.wh:
+            return Count(at, self.wh, self.counted)
+        return Count(at, wh, self.counted + (wh - self.wh))
+
+
+def _can_follow(grown: Decimal, at: datetime, since: datetime) -> bool:
+    """Tell whether a register can grow so much in a time, or fall so little."""
+    if grown <= SLACK_WH:
+        return grown >= -_ROUNDING_WH
+    return grown <= most_wh(at - since)
 
 
 class RegisterReader(NamedTuple):

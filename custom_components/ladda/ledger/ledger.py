@@ -78,9 +78,7 @@ class Ledger:
         plain JSON and is not changed any more. Raises LedgerError when nothing of
         it is stored. Who is cancelled while waiting does not know whether it is.
         """
-        if self._posted:
-            self._flush()
-        self._check_open()
+        self._flush()
         waiter: asyncio.Future[None] = self._loop.create_future()
         self._writer.put(Write(entries, sessions, prices, waiter))
         await waiter
@@ -192,9 +190,10 @@ class Ledger:
     def _flush(self) -> None:
         """Hand over what was posted."""
         self._check_open()
-        if self._flush_timer is not None:
-            self._flush_timer.cancel()
-            self._flush_timer = None
+        if self._flush_timer is None:
+            return
+        self._flush_timer.cancel()
+        self._flush_timer = None
         for write in self._posted:
             self._writer.put(write)
         self._posted.clear()
