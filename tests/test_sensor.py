@@ -7,6 +7,7 @@ import pytest
 from pytest_homeassistant_custom_component.common import async_fire_time_changed
 from syrupy.assertion import SnapshotAssertion
 
+from custom_components.ladda import hub as hub_module
 from custom_components.ladda.const import (
     CONF_DEFAULT_USER,
     CONF_ENTITY,
@@ -17,7 +18,8 @@ from custom_components.ladda.const import (
     KIND_HELPER,
 )
 from homeassistant.const import STATE_UNAVAILABLE, STATE_UNKNOWN
-from homeassistant.core import HomeAssistant
+from homeassistant.core import Event, EventStateChangedData, HomeAssistant, callback
+from homeassistant.helpers.event import async_track_state_change_event
 
 from .house import NOON, STATION, TAG, LivedInHouse, hours_ago
 
@@ -80,7 +82,9 @@ async def test_a_session_as_it_goes_on_and_ends(house: LivedInHouse) -> None:
     )
 
 
-async def test_a_session_is_on_its_users_account_when_it_has_ended(house: LivedInHouse) -> None:
+async def test_a_session_is_on_its_users_account_when_it_has_ended(
+    house: LivedInHouse,
+) -> None:
     await house.add_tariff(price="1.00", default=True)
     await house.add_user("Astrid", TAG, "04FF")
     await house.add_station()
@@ -119,6 +123,38 @@ async def test_only_what_changed_is_written(
     assert [entity for entity in after if after[entity] != before[entity]] == [
         house.entity_id("sensor", f"{FIRST}_power")
     ]
+
+
+async def test_what_was_kept_while_away_is_shown_as_it_comes_in_but_not_each_value(
+    hass: HomeAssistant, house: LivedInHouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(hub_module, "CATCH_UP_PACE", 0.2)
+    await house.add_tariff(price="1.00", default=True)
+    await house.add_user("Astrid", TAG)
+    await house.add_station()
+    station = await house.station()
+    session = await house.start(station, at=hours_ago(3))
+    energy = house.entity_id("sensor", f"{FIRST}_session_energy")
+    shown: list[str] = []
+
+    @callback
+    def note(event: Event[EventStateChangedData]) -> None:
+        assert event.data["new_state"] is not None
+        shown.append(event.data["new_state"].state)
+
+    stop = async_track_state_change_event(hass, [energy], note)
+    for minutes in range(1, 101):
+        await house.measure(
+            station,
+            session,
+            at=hours_ago(3 - minutes / 60),
+            Energy_Active_Import_Register=100 * minutes,
+        )
+    await house.until(
+        lambda: house.state("sensor", f"{FIRST}_session_energy").state == "10.000"
+    )
+    stop()
+    assert 1 <= len(shown) < 50
 
 
 async def test_what_is_live_goes_with_the_station_and_what_is_kept_stays(

@@ -91,8 +91,11 @@ class Listener(Protocol):
     def connector_changed(self, identity: str, connector: int) -> None:
         """Something about a connector, or its session, changed."""
 
-    def meter_read(self, identity: str, connector: int) -> None:
-        """What a connector measures, and what its session took, changed."""
+    def meter_read(self, identity: str, connector: int, *, live: bool) -> None:
+        """What a connector measures, and what its session took, changed.
+
+        Not `live`: it was read long ago, and there may be thousands to come.
+        """
 
     def session_started(self, session: Session) -> None:
         """A session began."""
@@ -516,8 +519,8 @@ class ChargingDesk:
         connector = station.connector_of(event)
         plan = station.plan_meter_values(event, values, now)
         await self._carry_out(station, plan)
-        station.take_live(connector, values, now)
-        self._listener.meter_read(station.identity, connector)
+        live = station.take_live(connector, values, now)
+        self._listener.meter_read(station.identity, connector, live=live)
 
     # --- money -----------------------------------------------------------------------
 

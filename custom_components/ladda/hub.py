@@ -77,6 +77,7 @@ type LaddaConfigEntry = ConfigEntry[LaddaHub]
 HOUSEKEEPING: Final = timedelta(minutes=1)
 # A station tells all its connectors within moments of its boot.
 CONNECTORS_SETTLE: Final = 3.0
+CATCH_UP_PACE: Final = 1.0  # s, between states that are long over
 UNKNOWN_TAG_ISSUES: Final = 10
 # How a station says that it could not upload a file (OCPP 1.6 §7.24; whitepaper, N01)
 UPLOAD_FAILURES: Final = frozenset(
@@ -178,6 +179,7 @@ class LaddaHub:
         self._connector_listeners: set[Callable[[str, int], None]] = set()
         self._connectors: defaultdict[str, list[int]] = defaultdict(list)
         self._settling: dict[str, asyncio.TimerHandle] = {}
+        self._catching_up: dict[tuple[str, str, int], asyncio.TimerHandle] = {}
         self._unwatch_prices: CALLBACK_TYPE | None = None
         self._watched: frozenset[str] | None = None
         self._stopped = False
@@ -251,7 +253,7 @@ class LaddaHub:
             return
         self._stopped = True
         self._stop_watching()
-        for timer in self._settling.values():
+        for timer in (*self._settling.values(), *self._catching_up.values()):
             timer.cancel()
         self.desk.stop()
         self.uploads.close()
@@ -447,11 +449,26 @@ class LaddaHub:
             self._tell(("station", identity))
 
     @callback
-    def meter_read(self, identity: str, connector: int) -> None:
-        """What a connector measures, and what its session took, changed."""
+    def meter_read(self, identity: str, connector: int, *, live: bool) -> None:
+        """What a connector measures, and what its session took, changed.
+
+        What a station kept while it was away is shown now and then as it comes in.
+        """
         if connector not in self._connectors[identity]:
             self._publish_connectors(identity)
-        self._tell(("meter", identity, connector))
+        topic = ("meter", identity, connector)
+        if live:
+            self._tell(topic)
+        elif topic not in self._catching_up:
+            self._catching_up[topic] = self.hass.loop.call_later(
+                CATCH_UP_PACE, self._catch_up, topic
+            )
+
+    @callback
+    def _catch_up(self, topic: tuple[str, str, int]) -> None:
+        """Show what has come in meanwhile."""
+        del self._catching_up[topic]
+        self._tell(topic)
 
     @callback
     def session_started(self, session: Session) -> None:

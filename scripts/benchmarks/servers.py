@@ -77,7 +77,7 @@ class Ear:
     def connector_changed(self, identity: str, connector: int) -> None:
         """Hear nothing."""
 
-    def meter_read(self, identity: str, connector: int) -> None:
+    def meter_read(self, identity: str, connector: int, *, live: bool) -> None:
         """Hear nothing."""
 
     def session_started(self, session: Session) -> None:

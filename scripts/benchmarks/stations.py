@@ -26,6 +26,11 @@ EIGHT: Final = (REGISTER, POWER, *BY_PHASE[:6])
 TEN: Final = (REGISTER, *BY_PHASE)
 
 
+def now() -> datetime:
+    """Return the time."""
+    return datetime.now(UTC)
+
+
 def stamp(at: datetime) -> str:
     """Write a time as stations do."""
     return at.isoformat(timespec="milliseconds").replace("+00:00", "Z")
@@ -139,13 +144,17 @@ class Fleet:
         stations = await asyncio.gather(*(one(index) for index in range(number)))
         return cls(session, stations)
 
+    def place(self, station: Station) -> int:
+        """Return a station's place among the others."""
+        return self.stations.index(station)
+
     async def all(self, do: Callable[[Station], Awaitable[object]]) -> None:
         """Let all do something, and wait until they have."""
         await asyncio.gather(*(do(station) for station in self.stations))
 
     async def charge(self) -> None:
         """Let all begin a transaction, an hour ago."""
-        begun = datetime.now(UTC) - timedelta(hours=1)
+        begun = now() - timedelta(hours=1)
         await self.all(lambda station: station.start(begun))
 
     async def report(
@@ -160,7 +169,7 @@ class Fleet:
         They are stamped with the time when they are sent (`live`), or an hour ago, a
         millisecond apart. Returns how many were sent.
         """
-        begun = datetime.now(UTC) - timedelta(hours=1)
+        begun = now() - timedelta(hours=1)
 
         async def one(station: Station) -> None:
             frames = deque(
@@ -179,8 +188,7 @@ class Fleet:
             while frames:
                 await station.send(frames.popleft())
             for number in numbers if live else ():
-                now = datetime.now(UTC)
-                values = meter_values(number, station.transaction, channels, now)
+                values = meter_values(number, station.transaction, channels, now())
                 await station.call("MeterValues", values)
 
         await self.all(one)

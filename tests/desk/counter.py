@@ -80,9 +80,9 @@ class Ear:
         """A connector changed."""
         self.told.append(("connector", (identity, connector)))
 
-    def meter_read(self, identity: str, connector: int) -> None:
+    def meter_read(self, identity: str, connector: int, *, live: bool) -> None:
         """A meter was read."""
-        self.told.append(("meter", (identity, connector)))
+        self.told.append(("meter", (identity, connector, live)))
 
     def session_started(self, session: Session) -> None:
         """A session began."""

@@ -772,12 +772,13 @@ class Station:
 
     def take_live(
         self, connector: int, values: Iterable[TimedValue], now: datetime
-    ) -> None:
-        """Take the values of now, which are shown but not kept."""
+    ) -> bool:
+        """Take the values of now, which are shown but not kept; False: there were none."""
         known = self.connector(connector)
-        for at, value in values:
-            if now - at <= LIVE:
-                known.take_live(at, value)
+        live = [timed for timed in values if now - timed.at <= LIVE]
+        for at, value in live:
+            known.take_live(at, value)
+        return bool(live)
 
     # --- what comes of them ----------------------------------------------------
 
