@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from sqlalchemy import URL, Connection, Engine, Table, create_engine, event, make_url
 from sqlalchemy.dialects import mysql, postgresql, sqlite
+from sqlalchemy.engine.interfaces import DBAPICursor
 from sqlalchemy.exc import StatementError
 from sqlalchemy.pool import NullPool
 from sqlalchemy.sql.dml import Insert
@@ -61,27 +62,43 @@ def _engine(url: str | URL, how_to_begin: str) -> Engine:
     return engine
 
 
-def begin(connection: Connection) -> None:
-    """Begin to write; what follows is stored with `commit`, all or nothing.
+class Transactions:
+    """Writes in transactions, past SQLAlchemy.
 
-    These three go past SQLAlchemy, whose own care would cost as much as what is done
-    between them. They raise what the driver raises.
+    Its own care for each would cost as much as what is done in it. All raise what the
+    driver raises.
     """
-    if raw := _sqlite(connection):
-        raw.execute(_BEGIN_WRITING)
 
+    cursor: DBAPICursor
 
-def commit(connection: Connection) -> None:
-    """Store what was written since `begin`."""
-    connection.connection.commit()
+    def __init__(self, connection: Connection) -> None:
+        """Take the connection that writes."""
+        self._connection = connection
+        self._connect()
 
+    def _connect(self) -> None:
+        """Get at the driver's own connection."""
+        self._raw = self._connection.connection
+        self._begins_itself = _sqlite(self._connection) is None
+        self.cursor = self._raw.cursor()
 
-def roll_back(connection: Connection) -> None:
-    """Store nothing of what was written since `begin`; connect anew if that fails."""
-    try:
-        connection.connection.rollback()
-    except Exception:  # noqa: BLE001, whatever a driver raises: the connection is gone
-        connection.invalidate()
+    def begin(self) -> None:
+        """Begin; what follows is stored with `commit`, all or nothing."""
+        if self._connection.invalidated:
+            self._connect()
+        if not self._begins_itself:
+            self.cursor.execute(_BEGIN_WRITING)
+
+    def commit(self) -> None:
+        """Store what was written since `begin`."""
+        self._raw.commit()
+
+    def roll_back(self) -> None:
+        """Store nothing of it; where that fails, connect anew the next time."""
+        try:
+            self._raw.rollback()
+        except Exception:  # noqa: BLE001, whatever a driver raises: the connection is gone
+            self._connection.invalidate()
 
 
 def make_durable(connection: Connection) -> None:

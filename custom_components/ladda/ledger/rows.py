@@ -4,7 +4,7 @@ from collections.abc import Collection
 from operator import attrgetter
 from typing import Any, Final, NamedTuple
 
-from sqlalchemy import Connection, Dialect, Insert, RowMapping, Table, bindparam, insert
+from sqlalchemy import Dialect, Insert, RowMapping, Table, bindparam, insert
 from sqlalchemy.engine.interfaces import DBAPICursor
 
 from ..charging.journal import Entry
@@ -39,7 +39,7 @@ class Rows:
 
     def store(
         self,
-        connection: Connection,
+        cursor: DBAPICursor,
         entries: Collection[Entry],
         sessions: Collection[Session],
         prices: Collection[PriceEntry],
@@ -48,13 +48,9 @@ class Rows:
 
         Raises what the driver raises.
         """
-        cursor = connection.connection.cursor()
-        try:
-            self._journal.store(cursor, entries)
-            self._session.store(cursor, sessions)
-            self._price.store(cursor, prices)
-        finally:
-            cursor.close()
+        self._journal.store(cursor, entries)
+        self._session.store(cursor, sessions)
+        self._price.store(cursor, prices)
 
 
 class _Rows:
@@ -65,7 +61,8 @@ class _Rows:
         columns = [c for c in table.columns if c.autoincrement is not True]
         self._names = [column.name for column in columns]
         self._values = attrgetter(*self._names)
-        self._write = [column.type.bind_processor(dialect) for column in columns]
+        writers = [column.type.bind_processor(dialect) for column in columns]
+        self._write = [(n, write) for n, write in enumerate(writers) if write]
         self._statement = statement
         self._dialect = dialect
         self._compiled: dict[int, _Compiled] = {}
@@ -106,10 +103,10 @@ class _Rows:
 
     def _row(self, record: Any) -> list[Any]:
         """Write a record as the driver takes it."""
-        return [
-            value if write is None else write(value)
-            for value, write in zip(self._values(record), self._write, strict=True)
-        ]
+        row = list(self._values(record))
+        for place, write in self._write:
+            row[place] = write(row[place])
+        return row
 
 
 def entry_of(row: RowMapping) -> Entry:

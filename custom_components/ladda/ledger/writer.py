@@ -15,10 +15,11 @@ import time
 from typing import Final, NamedTuple
 
 from sqlalchemy import Connection
+from sqlalchemy.engine.interfaces import DBAPICursor
 
 from ..charging.journal import Entry
 from ..charging.session import Session
-from .database import begin, checkpoint, commit, reason, roll_back
+from .database import Transactions, checkpoint, reason
 from .errors import LedgerError
 from .records import PriceEntry
 from .rows import Rows
@@ -112,6 +113,7 @@ class Writer:
     def _serve(self, connection: Connection) -> Stop:
         """Do the jobs in their order, neighbouring writes in one transaction."""
         rows = Rows(connection.dialect)
+        transactions = Transactions(connection)
         writes: list[Write] = []
         while True:
             job: Job | None = self._queue.get()
@@ -122,7 +124,7 @@ class Writer:
                 writes.append(job)
                 job = self._next()
             if writes:
-                self._commit(connection, rows, writes)
+                self._commit(transactions, rows, writes)
             if isinstance(job, Hold):
                 self._hold(connection, job)
             elif isinstance(job, Stop):
@@ -135,23 +137,25 @@ class Writer:
         except Empty:
             return None
 
-    def _commit(self, connection: Connection, rows: Rows, writes: list[Write]) -> None:
+    def _commit(
+        self, transactions: Transactions, rows: Rows, writes: list[Write]
+    ) -> None:
         """Commit writes together, or else each alone, so that only bad ones fail."""
         try:
-            begin(connection)
+            transactions.begin()
         except Exception as error:  # noqa: BLE001, locked: no write is to blame
             self._finish(writes, error)
             return
         try:
-            _store(connection, rows, writes)
-            commit(connection)
+            _store(transactions.cursor, rows, writes)
+            transactions.commit()
         except Exception as error:  # noqa: BLE001, handed to the waiter
-            roll_back(connection)
+            transactions.roll_back()
             if len(writes) == 1:
                 self._finish(writes, error)
                 return
             for write in writes:
-                self._commit(connection, rows, [write])
+                self._commit(transactions, rows, [write])
         else:
             self._finish(writes)
 
@@ -182,12 +186,12 @@ class Writer:
         self._loop.call_soon_threadsafe(_tell, waiters, error)
 
 
-def _store(connection: Connection, rows: Rows, writes: list[Write]) -> None:
+def _store(cursor: DBAPICursor, rows: Rows, writes: list[Write]) -> None:
     """Store the records of several writes as if they were one."""
     # Of a session that several writes hold, the last state is the one to keep
     sessions = {session.id: session for write in writes for session in write.sessions}
     rows.store(
-        connection,
+        cursor,
         entries=[entry for write in writes for entry in write.entries],
         sessions=sessions.values(),
         prices=[price for write in writes for price in write.prices],
