@@ -30,7 +30,7 @@ from .billing.currency import rounded
 from .charging.connector import Connector
 from .charging.model import ConnectorStatus, FirmwareStatus, Job, Measurand, Phase
 from .charging.session import Session
-from .charging.station import OpenSession
+from .charging.station import OpenSession, Station
 from .const import CONF_IDENTITY, SUBENTRY_STATION, SUBENTRY_TARIFF, SUBENTRY_USER
 from .entity import (
     ConnectorEntity,
@@ -47,6 +47,8 @@ PARALLEL_UPDATES = 0
 # A state of that name would mean that the sensor itself is not available.
 OUT_OF_SERVICE: Final = "out_of_service"
 NO_FAULT: Final = "no_fault"
+UNSPECIFIED_FAULT: Final = "unspecified_fault"
+_OTHER_ERROR: Final = "othererror"  # OCPP's word for what it has no word for
 NOBODY: Final = "nobody"
 _LONGEST_STATE: Final = 255
 
@@ -113,6 +115,17 @@ class SessionSensorDescription(SensorEntityDescription):
 
 
 @dataclass(frozen=True, kw_only=True)
+class StationSensorDescription(SensorEntityDescription):
+    """A sensor of a station as a whole.
+
+    `lasting`: it is known while the station is away, too.
+    """
+
+    read: Callable[[Station], Shown]
+    lasting: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
 class AccountSensorDescription(SensorEntityDescription):
     """A sensor of a user's account."""
 
@@ -127,12 +140,25 @@ def _status(connector: Connector) -> Shown:
 
 
 def _fault(connector: Connector) -> Shown:
-    """Return what the connector says is wrong."""
+    """Return what is wrong; what does not stop the charging is a warning (§4.9).
+
+    Where OCPP has no word for it, the vendor's code says what it is.
+    """
     if connector.status is None:
         return Shown()
-    more = {"info": connector.info, "vendor_error": connector.vendor_error}
+    faulted = connector.status is ConnectorStatus.FAULTED
+    code, vendor_error = connector.error, connector.vendor_error
+    if vendor_error and code.casefold() in ("", _OTHER_ERROR):
+        code = vendor_error
+    elif faulted and not code:
+        code = UNSPECIFIED_FAULT
+    more = {
+        "severity": code and ("fault" if faulted else "warning"),
+        "info": connector.info,
+        "vendor_error": vendor_error,
+    }
     return Shown(
-        connector.error[:_LONGEST_STATE] or NO_FAULT,
+        code[:_LONGEST_STATE] or NO_FAULT,
         attributes={key: text for key, text in more.items() if text},
     )
 
@@ -150,15 +176,16 @@ def _measured(
     return lambda connector: Shown(connector.measured(measurand, phase))
 
 
+STATUSES: Final = [
+    OUT_OF_SERVICE if status is ConnectorStatus.UNAVAILABLE else status
+    for status in ConnectorStatus
+]
 CONNECTOR_SENSORS: Final = (
     ConnectorSensorDescription(
         key="status",
         translation_key="status",
         device_class=SensorDeviceClass.ENUM,
-        options=[
-            OUT_OF_SERVICE if status is ConnectorStatus.UNAVAILABLE else status
-            for status in ConnectorStatus
-        ],
+        options=STATUSES,
         read=_status,
         metered=False,
     ),
@@ -398,47 +425,71 @@ class ReservationSensor(ConnectorEntity[Shown], LaddaSensor):
 # --- stations ------------------------------------------------------------------------
 
 
-class FirmwareStatusSensor(StationEntity[Shown], LaddaSensor):
-    """How far new firmware has come; unknown where a station never had any of us."""
+def _firmware_status(station: Station) -> Shown:
+    """Return how far new firmware has come; a word that OCPP does not have says nothing."""
+    status = station.jobs.get(Job.FIRMWARE)
+    return Shown(status if status in FirmwareStatus else None)
 
-    entity_description = SensorEntityDescription(
+
+STATION_SENSORS: Final = (
+    StationSensorDescription(
+        key="status",
+        translation_key="station_status",
+        device_class=SensorDeviceClass.ENUM,
+        options=STATUSES,
+        entity_category=EntityCategory.DIAGNOSTIC,
+        # Its connectors' statuses tell more, and people look for one.
+        entity_registry_enabled_default=False,
+        read=lambda station: _status(station.itself),
+    ),
+    StationSensorDescription(
+        key="fault",
+        translation_key="station_fault",
+        entity_category=EntityCategory.DIAGNOSTIC,
+        read=lambda station: _fault(station.itself),
+    ),
+    StationSensorDescription(
         key="firmware_status",
         translation_key="firmware_status",
         device_class=SensorDeviceClass.ENUM,
         options=[*FirmwareStatus],
         entity_category=EntityCategory.DIAGNOSTIC,
+        lasting=True,
+        read=_firmware_status,
+    ),
+    StationSensorDescription(
+        key="last_boot",
+        translation_key="last_boot",
+        device_class=SensorDeviceClass.TIMESTAMP,
+        entity_category=EntityCategory.DIAGNOSTIC,
         entity_registry_enabled_default=False,
-    )
+        lasting=True,
+        read=lambda station: Shown(station.booted_at),
+    ),
+)
+
+
+class StationSensor(StationEntity[Shown], LaddaSensor):
+    """A sensor of a station as a whole."""
+
+    entity_description: StationSensorDescription
+
+    def __init__(
+        self, hub: LaddaHub, identity: str, description: StationSensorDescription
+    ) -> None:
+        """Show what `description` says of a station."""
+        self.entity_description = description
+        super().__init__(hub, identity, description.key)
 
     @override
     def _is_available(self) -> bool:
-        """Stay available: the ledger knows."""
-        return True
-
-    @override
-    def _read(self) -> Shown:
-        """Read the station; a word that OCPP does not have says nothing."""
-        status = self.station.jobs.get(Job.FIRMWARE)
-        return Shown(status if status in FirmwareStatus else None)
-
-
-class LastBootSensor(StationEntity[Shown], LaddaSensor):
-    """When a station last said that it had started."""
-
-    _attr_device_class = SensorDeviceClass.TIMESTAMP
-    _attr_entity_category = EntityCategory.DIAGNOSTIC
-    _attr_entity_registry_enabled_default = False
-    _attr_translation_key = "last_boot"
-
-    @override
-    def _is_available(self) -> bool:
-        """Stay available: the ledger knows."""
-        return True
+        """Tell whether the station is connected, where that matters."""
+        return self.entity_description.lasting or super()._is_available()
 
     @override
     def _read(self) -> Shown:
         """Read the station."""
-        return Shown(self.station.booted_at)
+        return self.entity_description.read(self.station)
 
 
 # --- users ---------------------------------------------------------------------------
@@ -622,9 +673,8 @@ async def async_setup_entry(
         yield PriceSensor(hub, tariff.subentry_id)
 
     def of_station(hub: LaddaHub, station: ConfigSubentry) -> Iterable[LaddaSensor]:
-        identity = station.data[CONF_IDENTITY]
-        yield LastBootSensor(hub, identity, "last_boot")
-        yield FirmwareStatusSensor(hub, identity, "firmware_status")
+        for described in STATION_SENSORS:
+            yield StationSensor(hub, station.data[CONF_IDENTITY], described)
 
     async_add_for_connectors(entry, async_add_entities, of_connector)
     async_add_for_subentries(entry, async_add_entities, SUBENTRY_STATION, of_station)

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime
 from decimal import Decimal
@@ -43,7 +43,8 @@ class SimulatedStation:
     Heartbeats, retries and re-dialling live in real time. `settings` are
     configuration keys as the factory set them. With a `state_file` its memory
     survives the process. `after_power_cut` says whether an open transaction
-    goes on after a power cut or is stopped with reason PowerLoss.
+    goes on after a power cut or is stopped with reason PowerLoss. Of connectors that
+    it is `silent_about` (0: itself) it tells no status.
 
     `answers` overrides how it answers an action; `history` is what it truly
     did and measured.
@@ -68,6 +69,7 @@ class SimulatedStation:
         state_file: Path | None = None,
         meter_start_wh: int | Decimal = 0,
         after_power_cut: Literal["resume", "stop"] = "resume",
+        silent_about: Collection[int] = (),
         reconnect_delay: float = 0.5,
         response_timeout: float = 30,
         retry_interval: float | None = None,
@@ -111,6 +113,7 @@ class SimulatedStation:
             },
             self.controller,
             self.answers,
+            silent_about,
         )
         self.link.handlers = Answers(self).handlers()
         self._after_power_cut = after_power_cut
@@ -256,7 +259,7 @@ class SimulatedStation:
     ) -> Callable[[], None] | None:
         """Return what sends a requested message, None if it is not known (§5.17)."""
         outlets = [connector] if connector else list(self.connectors)
-        stations = [connector] if connector is not None else [0, *self.connectors]
+        stations = [connector] if connector is not None else self.link.told_of()
 
         def statuses() -> None:
             for number in stations:

@@ -147,6 +147,11 @@ class Station:
         """Return what is known of a connector, without taking note of it."""
         return self.connectors.get(number) or Connector(number)
 
+    @property
+    def itself(self) -> Connector:
+        """What the station told of itself as a whole (OCPP 1.6 §3.8: connector 0)."""
+        return self._seen(0)
+
     def _sessions_at(self, connector: int) -> list[OpenSession]:
         """Return the sessions that go on at a connector, in the order of their starts."""
         found = [
