@@ -658,7 +658,7 @@ class LaddaHub:
         if identity not in self.desk.house.stations:
             return
         told = self.desk.capabilities(identity).connectors
-        if told is not None or self._connectors[identity]:
+        if told or self._connectors[identity]:
             self._publish_known(identity)
         elif identity not in self._settling and self._known_connectors(identity):
             self._settling[identity] = self.hass.loop.call_later(
@@ -673,9 +673,15 @@ class LaddaHub:
             self._publish_known(identity)
 
     def _known_connectors(self, identity: str) -> set[int]:
-        """Return the connectors that a station has used or says that it has."""
-        seen = {number for number in self.station(identity).connectors if number}
-        told = self.desk.capabilities(identity).connectors or 0
+        """Return the connectors that a station has used or says that it has.
+
+        They are numbered from 1 (OCPP 1.6 §3.8): once its settings have been read, a
+        station has that one, whatever it says.
+        """
+        station = self.station(identity)
+        least = 1 if station.settings else 0
+        told = self.desk.capabilities(identity).connectors or least
+        seen = {number for number in station.connectors if number}
         return seen | set(range(1, min(told, 16) + 1))
 
     @callback
