@@ -15,7 +15,6 @@ import voluptuous as vol
 from custom_components.ladda import maintenance_actions
 from homeassistant.core import HomeAssistant
 from homeassistant.exceptions import HomeAssistantError
-from homeassistant.helpers import entity_registry as er
 
 from .actions import act, device_id
 from .house import STATION, LivedInHouse
@@ -165,11 +164,6 @@ async def test_firmware_is_updated_and_the_sensor_tells_how_far_it_came(
     hass: HomeAssistant, house: LivedInHouse, station: SimulatedStation
 ) -> None:
     sensor = f"{STATION}_firmware_status"
-    er.async_get(hass).async_update_entity(
-        house.entity_id("sensor", sensor), disabled_by=None
-    )
-    await hass.config_entries.async_reload(house.entry.entry_id)
-    await house.until(lambda: house.hub.desk.is_online(STATION), 10)
     charger = device_id(house)
     done = await act(hass, "update_firmware", device_id=charger, location=FIRMWARE)
     assert done == {"status": "accepted"}

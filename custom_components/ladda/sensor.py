@@ -404,12 +404,21 @@ class SessionSensor(ConnectorEntity[Shown], LaddaSensor):
 
 
 class ReservationSensor(ConnectorEntity[Shown], LaddaSensor):
-    """Until when a connector is kept free, and for whom; unknown: it is not."""
+    """Until when a connector is kept free, and for whom; unknown: it is not.
+
+    At first it is enabled where the station says that it can be reserved.
+    """
 
     _attr_device_class = SensorDeviceClass.TIMESTAMP
-    _attr_entity_registry_enabled_default = False
     _attr_translation_key = "reserved_until"
     _lasting = True
+
+    def __init__(self, hub: LaddaHub, identity: str, number: int) -> None:
+        """Show the reservation of the connector `number` of the station `identity`."""
+        super().__init__(hub, identity, number, "reserved_until")
+        self._attr_entity_registry_enabled_default = (
+            "reservation" in hub.desk.capabilities(identity).profiles
+        )
 
     @override
     def _read(self) -> Shown:
@@ -663,7 +672,7 @@ async def async_setup_entry(
             yield ConnectorSensor(hub, identity, number, described)
         for session_described in SESSION_SENSORS:
             yield SessionSensor(hub, identity, number, session_described)
-        yield ReservationSensor(hub, identity, number, "reserved_until")
+        yield ReservationSensor(hub, identity, number)
 
     def of_user(hub: LaddaHub, user: ConfigSubentry) -> Iterable[LaddaSensor]:
         for described in ACCOUNT_SENSORS:
