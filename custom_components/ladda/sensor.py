@@ -22,7 +22,7 @@ from homeassistant.const import (
     UnitOfRatio,
     UnitOfTemperature,
 )
-from homeassistant.core import HomeAssistant
+from homeassistant.core import HomeAssistant, callback
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 from homeassistant.util import dt as dt_util
 
@@ -51,6 +51,8 @@ UNSPECIFIED_FAULT: Final = "unspecified_fault"
 _OTHER_ERROR: Final = "othererror"  # OCPP's word for what it has no word for
 NOBODY: Final = "nobody"
 _LONGEST_STATE: Final = 255
+_LAST_MINUTE: Final = 60  # s
+_FIVE_MINUTES: Final = 300  # s
 
 
 class Shown(NamedTuple):
@@ -180,6 +182,16 @@ STATUSES: Final = [
     OUT_OF_SERVICE if status is ConnectorStatus.UNAVAILABLE else status
     for status in ConnectorStatus
 ]
+ENERGY_METER: Final = ConnectorSensorDescription(
+    key="energy",
+    translation_key="energy",
+    device_class=SensorDeviceClass.ENERGY,
+    state_class=SensorStateClass.TOTAL_INCREASING,
+    native_unit_of_measurement=UnitOfEnergy.KILO_WATT_HOUR,
+    suggested_display_precision=2,
+    read=_register,
+    lasting=True,
+)
 CONNECTOR_SENSORS: Final = (
     ConnectorSensorDescription(
         key="status",
@@ -203,17 +215,9 @@ CONNECTOR_SENSORS: Final = (
         state_class=SensorStateClass.MEASUREMENT,
         native_unit_of_measurement=UnitOfElectricCurrent.AMPERE,
         suggested_display_precision=1,
+        # It says what power says, and would cost the recorder as much.
+        entity_registry_enabled_default=False,
         read=lambda connector: Shown(connector.current_a),
-    ),
-    ConnectorSensorDescription(
-        key="energy",
-        translation_key="energy",
-        device_class=SensorDeviceClass.ENERGY,
-        state_class=SensorStateClass.TOTAL_INCREASING,
-        native_unit_of_measurement=UnitOfEnergy.KILO_WATT_HOUR,
-        suggested_display_precision=2,
-        read=_register,
-        lasting=True,
     ),
     ConnectorSensorDescription(
         key="fault",
@@ -308,6 +312,28 @@ class ConnectorSensor(ConnectorEntity[Shown], LaddaSensor):
     def _read(self) -> Shown:
         """Read the connector."""
         return self.entity_description.read(self.connector)
+
+
+class EnergyMeter(ConnectorSensor):
+    """A connector's energy meter, for the Energy dashboard.
+
+    That counts by five minutes of the clock, with what is shown when they end. So
+    while a session goes on, the first reading in the last minute of them is enough.
+    """
+
+    _last_look: tuple[int, int] | None = None
+
+    @callback
+    @override
+    def _async_look(self) -> None:
+        """Look once in five minutes of a session that is followed, else at once."""
+        look = None
+        if self.opened is not None and self.hub.desk.is_online(self.identity):
+            now = int(dt_util.utcnow().timestamp())
+            look = self.opened.session.id, (now + _LAST_MINUTE) // _FIVE_MINUTES
+        if look is None or look != self._last_look:
+            self._last_look = look
+            super()._async_look()
 
 
 # --- sessions ------------------------------------------------------------------------
@@ -668,6 +694,7 @@ async def async_setup_entry(
     def of_connector(
         hub: LaddaHub, identity: str, number: int
     ) -> Iterable[LaddaSensor]:
+        yield EnergyMeter(hub, identity, number, ENERGY_METER)
         for described in CONNECTOR_SENSORS:
             yield ConnectorSensor(hub, identity, number, described)
         for session_described in SESSION_SENSORS:
