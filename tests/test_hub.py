@@ -18,10 +18,10 @@ from custom_components.ladda.const import (
     KIND_HELPER,
 )
 from custom_components.ladda.desk import ChargingDesk
-from custom_components.ladda.hub import UNKNOWN_TAG_ISSUES, Account
+from custom_components.ladda.hub import DISCOVERED, Account
 from homeassistant.components.recorder import Recorder
 from homeassistant.const import STATE_UNKNOWN
-from homeassistant.core import HomeAssistant
+from homeassistant.core import CoreState, HomeAssistant
 from homeassistant.helpers import issue_registry as ir
 
 from .actions import act, device_id
@@ -267,15 +267,31 @@ async def test_an_unknown_tag_is_shown_and_a_known_one_is_not(
     assert len(unknown_tags(hass)) == 1
 
 
-async def test_unknown_tags_do_not_flood_the_repairs(
+async def test_who_has_many_names_does_not_flood_the_discovered_devices(
     hass: HomeAssistant, house: LivedInHouse
 ) -> None:
-    await house.add_station()
-    station = await house.station()
-    for number in range(UNKNOWN_TAG_ISSUES + 3):
-        await station.send("Authorize", {"idTag": f"04STRANGE{number}"})
-    await hass.async_block_till_done()
-    assert len(unknown_tags(hass)) == UNKNOWN_TAG_ISSUES
+    for number in range(DISCOVERED + 2):
+        stranger = house.simulate(f"STRANGER-{number}")
+        await stranger.start()
+        await house.until(lambda: bool(house.hub.desk.strangers))
+        await stranger.stop()
+        await house.until(lambda: not house.hub.desk.strangers)
+    flows = hass.config_entries.flow.async_progress()
+    assert len(flows) == DISCOVERED
+
+
+async def test_nobody_is_discovered_before_home_assistant_has_started(
+    hass: HomeAssistant, house: LivedInHouse
+) -> None:
+    hass.set_state(CoreState.starting)
+    stranger = house.simulate("STRANGER", retry_interval=0.05)
+    await stranger.start()
+    await stranger.wait_for(lambda: stranger.registration == "Pending")
+    hass.set_state(CoreState.running)
+    assert not hass.config_entries.flow.async_progress()
+    await stranger.stop()
+    await stranger.start()
+    await house.until(lambda: bool(hass.config_entries.flow.async_progress()))
 
 
 async def test_a_stranger_appears_and_may_be_turned_away(
