@@ -147,6 +147,10 @@ class Link:
         if self._conversation and self.is_online:
             self._conversation.create_task(self._say(action, payload))
 
+    def install(self, firmware: str) -> None:
+        """Have other firmware, which is told at the next boot."""
+        self._boot["firmwareVersion"] = firmware
+
     def report_statuses(self) -> None:
         """Tell the statuses that the central system has not heard yet (§4.9)."""
         if not (self._conversation and self.is_online):

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Coroutine, Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime
 from decimal import Decimal
@@ -22,6 +22,7 @@ from .memory import recall, remember
 from .settings import Settings
 from .transaction import SimulatedTransaction
 from .transaction_queue import TransactionQueue
+from .upkeep import Upkeep
 from .wire import (
     Answer,
     CallRefused,
@@ -115,7 +116,8 @@ class SimulatedStation:
             self.answers,
             silent_about,
         )
-        self.link.handlers = Answers(self).handlers()
+        self.upkeep = Upkeep(self)
+        self.link.handlers = Answers(self).handlers() | self.upkeep.handlers()
         self._after_power_cut = after_power_cut
         self._state_file = state_file
         self._saved = ""
@@ -245,6 +247,12 @@ class SimulatedStation:
             self.controller.admit(connector, id_tag, None, profile)
         elif self._tasks:
             self._tasks.create_task(self._ask_and_admit(connector, id_tag, profile))
+
+    def afterwards(self, work: Coroutine[Any, Any, None]) -> None:
+        """Do something that takes a while when the CALL under way is answered."""
+        tasks = self._tasks
+        assert tasks is not None  # who is asked something has power
+        self.endpoint.afterwards(lambda: tasks.create_task(work))
 
     def reset(self, *, soft: bool) -> None:
         """Reboot; a soft reset delivers its stops before, a hard one after (§5.14)."""
