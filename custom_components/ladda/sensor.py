@@ -142,9 +142,9 @@ def _status(connector: Connector) -> Shown:
 
 
 def _fault(connector: Connector) -> Shown:
-    """Return what is wrong; what does not stop the charging is a warning (§4.9).
+    """Return what is wrong; where OCPP has no word for it, the vendor's code says it.
 
-    Where OCPP has no word for it, the vendor's code says what it is.
+    What comes with another status than Faulted is a warning (OCPP 1.6 §4.9).
     """
     if connector.status is None:
         return Shown()
@@ -327,10 +327,10 @@ class EnergyMeter(ConnectorSensor):
     @override
     def _async_look(self) -> None:
         """Look once in five minutes of a session that is followed, else at once."""
-        look = None
-        if self.opened is not None and self.hub.desk.is_online(self.identity):
+        look, opened = None, self.opened
+        if opened is not None and self.hub.desk.is_online(self.identity):
             now = int(dt_util.utcnow().timestamp())
-            look = self.opened.session.id, (now + _LAST_MINUTE) // _FIVE_MINUTES
+            look = opened.session.id, (now + _LAST_MINUTE) // _FIVE_MINUTES
         if look is None or look != self._last_look:
             self._last_look = look
             super()._async_look()
