@@ -11,14 +11,15 @@ from pytest_homeassistant_custom_component.components.diagnostics import (
 )
 from pytest_homeassistant_custom_component.typing import ClientSessionGenerator
 
-from custom_components.ladda.const import DOMAIN
+from custom_components.ladda.charging.journal import Kind
+from custom_components.ladda.const import CONF_TURNED_AWAY, DOMAIN
 from homeassistant.components.diagnostics import REDACTED
 from homeassistant.core import HomeAssistant
 from homeassistant.helpers import device_registry as dr
 from homeassistant.setup import async_setup_component
 
-from .actions import device_id
-from .house import STATION, TAG, LivedInHouse, hours_ago
+from .actions import act, device_id
+from .house import STATION, TAG, LivedInHouse, hours_ago, stamp
 from .station_simulator import SimulatedStation
 
 PRIVATE = {
@@ -108,6 +109,195 @@ async def test_a_charger_is_told_by_itself(
     assert told["station"]["info"]["model"] == "Type 2"
     assert len(told["setup"]["parts"]) == 1
     assert told["journal"]
+
+
+# What nobody may read, each to be found by its own words
+SECRETS = {
+    "identity": "IDENT-9071",
+    "identity of a stranger": "STRANGER-9072",
+    "identity that was turned away": "AWAY-9073",
+    "tag of a user": "04A19074",
+    "tag that is asked for": "04A19075",
+    "unknown tag": "04A19076",
+    "tag of a stop": "04A19077",
+    "reserved tag": "04A19078",
+    "tag in an old entry": "04A19079",
+    "name of a user": "Astrid Secretsdotter",
+    "person": "person.astrid_secretsdotter",
+    "name of a tariff": "For Astrid",
+    "name of a charger": "The car of Astrid",
+    "serial number": "SERIAL-9080",
+    "serial number of the meter": "METER-9081",
+    "card": "8946-9082",
+    "subscriber": "24001-9083",
+    "signed reading": "OCMF|04A19074|9084",
+    "request for a signature": "CSR-9085",
+    "secret of the vendor": "hunter-9086",
+    "password of the charger": "37303061393038370000000000000000",
+    "operator": "Operator 9088",
+    "secret of the house": "a secret of the tests",
+    "address": "127.0.0.1",
+}
+
+
+async def tell_everything(hass: HomeAssistant, house: LivedInHouse) -> None:
+    """Let a charger tell all that can be told, and secrets wherever words may be."""
+    here = SECRETS["identity"]
+    hass.config_entries.async_update_entry(
+        house.entry,
+        options={CONF_TURNED_AWAY: [SECRETS["identity that was turned away"]]},
+    )
+    await house.add_tariff(SECRETS["name of a tariff"], default=True)
+    astrid = await house.add_user(
+        SECRETS["name of a user"],
+        SECRETS["tag of a user"],
+        SECRETS["tag that is asked for"],
+        SECRETS["reserved tag"],
+        person=SECRETS["person"],
+    )
+    await house.add_station(here, SECRETS["name of a charger"])
+    station = await house.station(
+        here,
+        connectors=2,
+        settings={
+            "WifiPassword": SECRETS["secret of the vendor"],
+            "AuthorizationKey": SECRETS["password of the charger"],
+            "CpoName": SECRETS["operator"],
+        },
+    )
+    await house.until(lambda: "known" in house.hub.station(here).settings)
+    await house.until(lambda: bool(house.hub.station(here).token_list))
+    stranger = house.simulate(SECRETS["identity of a stranger"])
+    await stranger.start()
+    await stranger.wait_for(lambda: stranger.registration == "Pending")
+
+    # What a charger says in its own words may hold anything.
+    words = (
+        f"{SECRETS['tag of a user'].lower()} {here} {SECRETS['unknown tag']} 127.0.0.1"
+    )
+    signed = {"value": SECRETS["signed reading"], "format": "SignedData"}
+    await station.send(
+        "BootNotification",
+        {
+            "chargePointVendor": here,
+            "chargePointModel": words,
+            "chargePointSerialNumber": SECRETS["serial number"],
+            "meterSerialNumber": SECRETS["serial number of the meter"],
+            "iccid": SECRETS["card"],
+            "imsi": SECRETS["subscriber"],
+            "firmwareVersion": words,
+        },
+    )
+    for connector in (0, 1):
+        await house.report_status(
+            station,
+            "Available",
+            connector=connector,
+            info=words,
+            vendorErrorCode=words,
+            errorCode=words,
+        )
+    await station.send("Authorize", {"idTag": SECRETS["unknown tag"]})
+    await station.send("FirmwareStatusNotification", {"status": words})
+    await station.send(
+        "SecurityEventNotification",
+        {"type": words, "techInfo": words, "timestamp": stamp()},
+    )
+    await station.send("SignCertificate", {"csr": SECRETS["request for a signature"]})
+    station.answers["ReserveNow"] = {"status": "Accepted"}
+    await act(
+        hass,
+        "reserve",
+        device_id=device_id(house, f"{here}/2"),
+        tag=SECRETS["reserved tag"],
+        minutes=5,
+    )
+    await act(
+        hass,
+        "start_charging",
+        device_id=device_id(house, f"{here}/1"),
+        tag=SECRETS["tag that is asked for"],
+    )
+    ended = await house.start(station, SECRETS["tag of a user"], at=hours_ago(2))
+    for wh in (1000, 1001):  # told twice, and not the same
+        await station.send(
+            "StopTransaction",
+            {
+                "transactionId": ended,
+                "meterStop": wh,
+                "timestamp": stamp(hours_ago(1)),
+                "idTag": SECRETS["tag of a stop"],
+                "reason": words,
+            },
+        )
+    await house.stop(station, 4711, 1000)
+    await house.hub.desk.assign(ended, None)
+    await house.hub.desk.assign(ended, astrid.subentry_id)
+    number = await house.start(station, SECRETS["unknown tag"])
+    reading = {"timestamp": stamp(), "sampledValue": [signed]}
+    await station.send(
+        "MeterValues",
+        {"connectorId": 1, "transactionId": number, "meterValue": [reading]},
+    )
+    old = next(e for e in await house.hub.ledger.entries(kind=Kind.START))
+    pending = [stamp(), SECRETS["tag in an old entry"], astrid.subentry_id]
+    await house.hub.ledger.commit(
+        entries=[old._replace(id=None, data=old.data | {"pending": pending})]
+    )
+
+
+@pytest.mark.parametrize("what", ["house", "charger"])
+async def test_whatever_a_charger_tells_nothing_private_is_told_on(
+    hass: HomeAssistant,
+    house: LivedInHouse,
+    hass_client: ClientSessionGenerator,
+    what: str,
+) -> None:
+    await tell_everything(hass, house)
+    assert await async_setup_component(hass, "diagnostics", {})
+    client = await hass_client()
+    of_device = f"/device/{device_id(house, SECRETS['identity'])}"
+    answer = await client.get(
+        f"/api/diagnostics/config_entry/{house.entry.entry_id}"
+        + (of_device if what == "charger" else "")
+    )
+    text = await answer.text()
+    kinds = {entry["kind"] for entry in json.loads(text)["data"]["journal"]}
+    assert kinds >= {
+        "assign",
+        "boot",
+        "certificate_request",
+        "firmware",
+        "meter",
+        "orphan_stop",
+        "remote_start",
+        "reservation",
+        "second_stop",
+        "security",
+        "settings",
+        "start",
+        "status",
+        "stop",
+        "token",
+        "token_list",
+    }
+    for entry in json.loads(text)["data"]["journal"]:
+        if entry["kind"] == "token_list":  # from which a tag could be guessed
+            assert entry["data"]["digest"] == REDACTED
+    leaks = {
+        kind
+        for kind, secret in SECRETS.items()
+        if secret.casefold() in without_ids(house, text).casefold()
+    }
+    assert leaks == set()
+    assert "unknown_tag" in text  # that there are issues is told
+
+
+def without_ids(house: LivedInHouse, text: str) -> str:
+    """Leave out the ids of parts, which are made of names only in these tests."""
+    for subentry_id in house.entry.subentries:
+        text = text.replace(subentry_id, "")
+    return text
 
 
 async def test_a_user_is_told_by_how_they_are_set_up(

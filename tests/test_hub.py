@@ -1,5 +1,8 @@
 """The hub counts accounts, tells of connectors and tags, and watches prices."""
 
+import asyncio
+from functools import partial
+
 import pytest
 from pytest_homeassistant_custom_component.components.recorder.common import (
     async_wait_recording_done,
@@ -14,13 +17,16 @@ from custom_components.ladda.const import (
     DOMAIN,
     KIND_HELPER,
 )
-from custom_components.ladda.hub import UNKNOWN_TAG_ISSUES, Account
+from custom_components.ladda.desk import ChargingDesk
+from custom_components.ladda.hub import DISCOVERED, Account
 from homeassistant.components.recorder import Recorder
 from homeassistant.const import STATE_UNKNOWN
-from homeassistant.core import HomeAssistant
+from homeassistant.core import CoreState, HomeAssistant
 from homeassistant.helpers import issue_registry as ir
 
+from .actions import act, device_id
 from .house import STATION, TAG, LivedInHouse, hours_ago
+from .station_simulator import Car
 
 HELPER = "input_number.electricity_price"
 SENSOR = "sensor.electricity_price"
@@ -65,6 +71,45 @@ async def test_who_listens_late_is_told_of_the_connectors_that_there_are(
     await house.station(connectors=2)
     house.hub.async_listen_connectors(lambda *known: told.append(known))()
     assert told == [(STATION, 1), (STATION, 2)]
+
+
+@pytest.mark.parametrize("told", ["0", "", "unknown"])
+async def test_a_charger_that_tells_of_no_connector_has_one(
+    house: LivedInHouse, told: str
+) -> None:
+    """As FoxESS, which tells a status of connector 0 only."""
+    await house.add_user("Astrid", TAG)
+    await house.add_station()
+    assert house.hub.connectors(STATION) == []
+    station = await house.station(
+        silent_about=(1,), settings={"NumberOfConnectors": told}
+    )
+    assert house.hub.connectors(STATION) == [1]
+    assert house.state("switch", f"{STATION}/1_charging").state == "off"
+    await station.plug_in(1, Car())
+    await act(house.hass, "start_charging", device_id=device_id(house), user="Astrid")
+    await station.wait_transaction(1)
+
+    await station.stop()
+    await house.unload()
+    await house.set_up()
+    assert house.hub.connectors(STATION) == [1]
+
+
+async def test_a_charger_is_not_taken_to_have_one_connector_before_it_is_asked(
+    house: LivedInHouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As EN+, which is asked nothing for half a minute."""
+    monkeypatch.setattr(hub_module, "ChargingDesk", partial(ChargingDesk, settle=0.5))
+    await house.unload()
+    await house.set_up()
+    await house.add_station()
+    station = house.simulate(STATION, connectors=2, silent_about=(1, 2))
+    await station.start()
+    await station.wait_registered()
+    await asyncio.sleep(0.3)  # longer than connectors settle
+    assert house.hub.connectors(STATION) == []
+    await house.until(lambda: house.hub.connectors(STATION) == [1, 2])
 
 
 async def test_known_connectors_are_there_at_once_after_a_restart(
@@ -222,15 +267,31 @@ async def test_an_unknown_tag_is_shown_and_a_known_one_is_not(
     assert len(unknown_tags(hass)) == 1
 
 
-async def test_unknown_tags_do_not_flood_the_repairs(
+async def test_who_has_many_names_does_not_flood_the_discovered_devices(
     hass: HomeAssistant, house: LivedInHouse
 ) -> None:
-    await house.add_station()
-    station = await house.station()
-    for number in range(UNKNOWN_TAG_ISSUES + 3):
-        await station.send("Authorize", {"idTag": f"04STRANGE{number}"})
-    await hass.async_block_till_done()
-    assert len(unknown_tags(hass)) == UNKNOWN_TAG_ISSUES
+    for number in range(DISCOVERED + 2):
+        stranger = house.simulate(f"STRANGER-{number}")
+        await stranger.start()
+        await house.until(lambda: bool(house.hub.desk.strangers))
+        await stranger.stop()
+        await house.until(lambda: not house.hub.desk.strangers)
+    flows = hass.config_entries.flow.async_progress()
+    assert len(flows) == DISCOVERED
+
+
+async def test_nobody_is_discovered_before_home_assistant_has_started(
+    hass: HomeAssistant, house: LivedInHouse
+) -> None:
+    hass.set_state(CoreState.starting)
+    stranger = house.simulate("STRANGER", retry_interval=0.05)
+    await stranger.start()
+    await stranger.wait_for(lambda: stranger.registration == "Pending")
+    hass.set_state(CoreState.running)
+    assert not hass.config_entries.flow.async_progress()
+    await stranger.stop()
+    await stranger.start()
+    await house.until(lambda: bool(hass.config_entries.flow.async_progress()))
 
 
 async def test_a_stranger_appears_and_may_be_turned_away(

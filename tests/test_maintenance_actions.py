@@ -1,12 +1,13 @@
 """Actions keep chargers in good repair; files come to Ladda and can be fetched."""
 
-import asyncio
-from collections.abc import Callable
+from collections.abc import AsyncGenerator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from aiohttp import ClientSession
+from aiohttp import web
+from aiohttp.test_utils import TestServer
+from ocpp.exceptions import NotImplementedError
 import pytest
 from pytest_homeassistant_custom_component.common import MockUser
 from pytest_homeassistant_custom_component.typing import ClientSessionGenerator
@@ -15,7 +16,8 @@ import voluptuous as vol
 from custom_components.ladda import maintenance_actions
 from homeassistant.core import HomeAssistant
 from homeassistant.exceptions import HomeAssistantError
-from homeassistant.helpers import entity_registry as er
+from homeassistant.helpers import device_registry as dr
+from homeassistant.helpers.event import async_track_state_change_event
 
 from .actions import act, device_id
 from .house import STATION, LivedInHouse
@@ -35,14 +37,11 @@ async def station(house: LivedInHouse) -> SimulatedStation:
     """Return a charger that says yes to all of this."""
     await house.add_station()
     station = await house.station()
-    station.answers["UpdateFirmware"] = {}
-    station.answers["GetDiagnostics"] = {"fileName": "diag.zip"}
     for action in (
         "CertificateSigned",
         "ClearCache",
         "DeleteCertificate",
         "ExtendedTriggerMessage",
-        "GetLog",
         "InstallCertificate",
         "SignedUpdateFirmware",
     ):
@@ -50,29 +49,22 @@ async def station(house: LivedInHouse) -> SimulatedStation:
     return station
 
 
+@pytest.fixture
+async def vendors_server() -> AsyncGenerator[str]:
+    """Return where the charger's maker keeps its firmware."""
+
+    async def firmware(request: web.Request) -> web.Response:
+        return web.Response(body=b"better than ever")
+
+    app = web.Application()
+    app.router.add_get("/2.0", firmware)
+    async with TestServer(app) as server:
+        yield str(server.make_url("")).rstrip("/")
+
+
 def asked(station: SimulatedStation, action: str) -> list[dict[str, Any]]:
     """Return what the station was asked by messages of that name."""
     return [payload for name, payload in station.received if name == action]
-
-
-async def until_asked(station: SimulatedStation, action: str) -> None:
-    """Wait until the station is asked; an action that waits for it goes on."""
-    async with asyncio.timeout(5):
-        while not asked(station, action):  # noqa: ASYNC110 # nobody tells
-            await asyncio.sleep(0.01)
-
-
-async def upload_when_asked(
-    station: SimulatedStation, action: str, where: Callable[[dict[str, Any]], str]
-) -> int:
-    """Upload a file as soon as the station is asked to; return the status."""
-    await until_asked(station, action)
-    location = where(asked(station, action)[-1])
-    async with (
-        ClientSession() as client,
-        client.put(f"{location}diag.zip", data=b"all is well") as answer,
-    ):
-        return answer.status
 
 
 async def test_diagnostics_come_to_ladda_and_administrators_fetch_them(
@@ -83,11 +75,7 @@ async def test_diagnostics_come_to_ladda_and_administrators_fetch_them(
     hass_client_no_auth: ClientSessionGenerator,
     hass_admin_user: MockUser,
 ) -> None:
-    uploading = asyncio.create_task(
-        upload_when_asked(station, "GetDiagnostics", lambda asked: asked["location"])
-    )
     done = await act(hass, "get_diagnostics", device_id=device_id(house))
-    assert await uploading == 201
     [told] = asked(station, "GetDiagnostics")
     assert told["location"].startswith(f"http://127.0.0.1:{house.port}/upload/")
     assert (done["status"], done["size"]) == ("uploaded", 11)
@@ -109,16 +97,11 @@ async def test_diagnostics_come_to_ladda_and_administrators_fetch_them(
 async def test_a_log_of_security_comes_to_ladda(
     hass: HomeAssistant, house: LivedInHouse, station: SimulatedStation
 ) -> None:
-    uploading = asyncio.create_task(
-        upload_when_asked(
-            station, "GetLog", lambda asked: asked["log"]["remoteLocation"]
-        )
-    )
     done = await act(hass, "get_log", device_id=device_id(house), log="security")
-    assert await uploading == 201
     assert asked(station, "GetLog")[0]["logType"] == "SecurityLog"
     [kept] = house.hub.uploads.folder.iterdir()
     assert kept.name == done["file"]
+    assert kept.read_bytes() == station.upkeep.files["security"]
 
 
 async def test_files_may_go_elsewhere(
@@ -131,7 +114,7 @@ async def test_files_may_go_elsewhere(
         location="ftp://example.com/up",
         since="2026-11-01T00:00:00Z",
     )
-    assert done == {"status": "accepted", "file": "diag.zip"}
+    assert done == {"status": "accepted", "file": "diagnostics.log"}
     assert asked(station, "GetDiagnostics") == [
         {"location": "ftp://example.com/up", "startTime": "2026-11-01T00:00:00.000Z"}
     ]
@@ -143,48 +126,67 @@ async def test_a_file_that_does_not_come_is_told(
     station: SimulatedStation,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    async def refusal() -> HomeAssistantError:
+    async def refusal(action: str = "get_diagnostics", **more: str) -> str | None:
         with pytest.raises(HomeAssistantError) as caught:
-            await act(hass, "get_diagnostics", device_id=device_id(house))
-        return caught.value
+            await act(hass, action, device_id=device_id(house), **more)
+        assert str(caught.value).startswith("Garage ")
+        return caught.value.translation_key
 
-    waiting = asyncio.create_task(refusal())
-    await until_asked(station, "GetDiagnostics")
-    await station.send("DiagnosticsStatusNotification", {"status": "Uploading"})
-    await station.send("DiagnosticsStatusNotification", {"status": "UploadFailed"})
-    failed = await waiting
-    assert failed.translation_key == "not_uploaded"
-    assert "upload_failed" in str(failed)
+    # What Ladda does not take, or not over HTTP, the charger cannot upload
+    monkeypatch.setattr(house.hub.uploads, "_max_size", 3)
+    assert await refusal() == "upload_failed"
+    assert await refusal("get_log", log="security") == "upload_failed"
     monkeypatch.setattr(maintenance_actions, "UPLOAD_PATIENCE", 0.05)
-    assert (await refusal()).translation_key == "not_uploaded"
-    station.answers["GetDiagnostics"] = {}
-    assert (await refusal()).translation_key == "nothing_to_upload"
+    station.answers["GetDiagnostics"] = {"fileName": "diagnostics.log"}
+    assert await refusal() == "not_uploaded"
+    del station.answers["GetDiagnostics"]
+    station.upkeep.files.clear()
+    assert await refusal() == "nothing_to_upload"
+    assert await refusal("get_log", log="diagnostics") == "station_declined"
+    station.answers["GetLog"] = NotImplementedError("no security extension")
+    assert await refusal("get_log", log="diagnostics") == "station_refused"
+    await station.go_offline()
+    await house.until(lambda: not house.hub.desk.is_online(STATION))
+    assert await refusal() == "station_offline"
 
 
 async def test_firmware_is_updated_and_the_sensor_tells_how_far_it_came(
-    hass: HomeAssistant, house: LivedInHouse, station: SimulatedStation
+    hass: HomeAssistant,
+    house: LivedInHouse,
+    station: SimulatedStation,
+    vendors_server: str,
 ) -> None:
     sensor = f"{STATION}_firmware_status"
-    er.async_get(hass).async_update_entity(
-        house.entity_id("sensor", sensor), disabled_by=None
+    seen: list[str] = []
+    async_track_state_change_event(
+        hass,
+        house.entity_id("sensor", sensor),
+        lambda event: seen.append(event.data["new_state"].state),
     )
-    await hass.config_entries.async_reload(house.entry.entry_id)
-    await house.until(lambda: house.hub.desk.is_online(STATION), 10)
     charger = device_id(house)
-    done = await act(hass, "update_firmware", device_id=charger, location=FIRMWARE)
+    assert house.state("sensor", sensor).state == "unknown"
+    done = await act(
+        hass, "update_firmware", device_id=charger, location=f"{vendors_server}/2.0"
+    )
     assert done == {"status": "accepted"}
     [told] = asked(station, "UpdateFirmware")
-    assert told["location"] == FIRMWARE
     retrieve_at = datetime.fromisoformat(told["retrieveDate"])
     assert abs((retrieve_at - datetime.now(UTC)).total_seconds()) < 10
-    assert house.state("sensor", sensor).state == "unknown"
-    for status, shown in (
-        ("Downloading", "downloading"),
-        ("InstallationFailed", "installation_failed"),
-    ):
-        await station.send("FirmwareStatusNotification", {"status": status})
-        await hass.async_block_till_done()
-        assert house.state("sensor", sensor).state == shown
+
+    def version() -> str | None:
+        device = dr.async_get(hass).async_get(charger)
+        assert device is not None
+        return device.sw_version
+
+    await house.until(lambda: version() == "2.0")
+    assert seen == ["downloading", "downloaded", "installing", "installed"]
+
+    await house.until(lambda: house.hub.desk.is_online(STATION))
+    seen.clear()
+    await act(
+        hass, "update_firmware", device_id=charger, location=f"{vendors_server}/3.0"
+    )
+    await house.until(lambda: seen == ["downloading", "download_failed"])
 
 
 async def test_signed_firmware_goes_with_its_signature(

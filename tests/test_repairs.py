@@ -1,10 +1,12 @@
 """Unknown tags: shown among the repairs, and given to a user there."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from custom_components.ladda.const import CONF_ACTIVE, CONF_TAGS, DOMAIN, SUBENTRY_USER
+from custom_components.ladda.unknown_tags import WAITING
 from homeassistant.components.repairs import RepairsFlowResult
 from homeassistant.config_entries import SOURCE_USER
 from homeassistant.const import CONF_NAME
@@ -15,7 +17,6 @@ from homeassistant.setup import async_setup_component
 
 from .house import TAG, LivedInHouse
 
-ISSUE = f"unknown_tag_{TAG}"
 ABOUT = {"tag": TAG, "station": "Garage"}
 
 
@@ -31,8 +32,9 @@ async def refused(house: LivedInHouse) -> LivedInHouse:
 
 async def fix(hass: HomeAssistant) -> RepairsFlowResult:
     """Begin to put the issue right."""
+    [issue] = issues(hass)
     result: RepairsFlowResult = await hass.data["repairs"]["flow_manager"].async_init(
-        DOMAIN, context={"issue_id": ISSUE}
+        DOMAIN, context={"issue_id": issue.issue_id}
     )
     return result
 
@@ -47,14 +49,15 @@ async def fill_in(
     return result
 
 
-def issues(hass: HomeAssistant) -> list[str]:
+def issues(hass: HomeAssistant) -> list[ir.IssueEntry]:
     """Return what is to be put right."""
-    return [issue for domain, issue in ir.async_get(hass).issues if domain == DOMAIN]
+    registry = ir.async_get(hass)
+    return [issue for issue in registry.issues.values() if issue.domain == DOMAIN]
 
 
 async def test_a_tag_that_nobody_has_is_an_issue(refused: LivedInHouse) -> None:
-    issue = ir.async_get(refused.hass).async_get_issue(DOMAIN, ISSUE)
-    assert issue is not None
+    [issue] = issues(refused.hass)
+    assert TAG not in issue.issue_id  # which is kept, and part of diagnostics
     assert issue.is_fixable
     assert issue.translation_key == "unknown_tag"
     assert issue.translation_placeholders == ABOUT
@@ -108,7 +111,9 @@ async def test_a_tag_that_has_found_its_user_is_no_issue(refused: LivedInHouse) 
     given = {CONF_NAME: "Astrid", CONF_TAGS: [TAG.lower()]}
     await subentries.async_configure(flow["flow_id"], given)
     await refused.hass.async_block_till_done()
-    assert issues(refused.hass) == ["unknown_tag_04DD"]
+    [issue] = issues(refused.hass)
+    assert issue.data is not None
+    assert issue.data["tag"] == "04DD"
 
 
 async def test_a_tag_that_found_its_user_meanwhile_is_left_there(
@@ -123,3 +128,61 @@ async def test_a_tag_that_found_its_user_meanwhile_is_left_there(
     assert done["description_placeholders"] == {"tag": TAG, "user": "Astrid"}
     [user] = refused.entry.get_subentries_of_type(SUBENTRY_USER)
     assert user.title == "Astrid"
+
+
+async def present_strange_tags(house: LivedInHouse, start: int, count: int) -> None:
+    """Hold so many tags to the reader that nobody has."""
+    for number in range(start, start + count):
+        token = {"idTag": f"04STRANGE{number}"}
+        await house.stations["GARAGE-1"].send("Authorize", token)
+    await house.hass.async_block_till_done()
+
+
+def restart(hass: HomeAssistant) -> None:
+    """Let the registry be as it is when Home Assistant has started again."""
+    registry = ir.async_get(hass)
+    for key, issue in list(registry.issues.items()):
+        registry.issues[key] = replace(issue, active=False, data=None)
+
+
+async def test_only_so_many_tags_wait_whoever_comes(refused: LivedInHouse) -> None:
+    await present_strange_tags(refused, 0, WAITING + 3)
+    assert len(issues(refused.hass)) == WAITING
+    await present_strange_tags(refused, 0, 2)
+    assert len(issues(refused.hass)) == WAITING
+
+
+async def test_tags_that_are_ignored_do_not_keep_others_from_being_shown(
+    refused: LivedInHouse,
+) -> None:
+    registry = ir.async_get(refused.hass)
+    await present_strange_tags(refused, 0, WAITING)
+    ignored = issues(refused.hass)[0].issue_id
+    registry.async_ignore(DOMAIN, ignored, True)
+    await present_strange_tags(refused, 100, 1)
+    assert len(issues(refused.hass)) == WAITING + 1
+
+
+async def test_tags_of_before_a_restart_wait_no_more_and_the_ignored_stay_so(
+    refused: LivedInHouse,
+) -> None:
+    hass, registry = refused.hass, ir.async_get(refused.hass)
+    await present_strange_tags(refused, 0, WAITING)
+    ignored = issues(hass)[0].issue_id
+    registry.async_ignore(DOMAIN, ignored, True)
+    await refused.unload()
+    restart(hass)
+    await refused.set_up()
+    assert [issue.issue_id for issue in issues(hass)] == [ignored]
+    await refused.stations["GARAGE-1"].wait_registered()
+    await present_strange_tags(refused, 100, WAITING)
+    assert len(issues(hass)) == WAITING + 1
+    assert await refused.stations["GARAGE-1"].present_tag(1, TAG) == "Invalid"
+    issue = registry.async_get_issue(DOMAIN, ignored)
+    assert issue is not None
+    assert issue.dismissed_version is not None
+
+
+async def test_a_house_that_is_gone_asks_nothing(refused: LivedInHouse) -> None:
+    await refused.unload()
+    assert issues(refused.hass) == []

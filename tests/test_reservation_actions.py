@@ -25,7 +25,9 @@ async def station(hass: HomeAssistant, house: LivedInHouse) -> SimulatedStation:
     await house.add_user("Astrid", TAG)
     await house.add_user("Bo", "04BB22", **{CONF_PERSON: "person.bo"})
     await house.add_station()
-    station = await house.station()
+    station = await house.station(
+        settings={"SupportedFeatureProfiles": "Core, Reservation"}
+    )
     accepted = {"status": "Accepted"}
     station.answers["ReserveNow"] = station.answers["CancelReservation"] = accepted
     return station
@@ -63,11 +65,6 @@ async def test_a_connector_is_reserved_and_given_up(
 async def test_the_sensor_shows_until_when_and_for_whom(
     hass: HomeAssistant, house: LivedInHouse, station: SimulatedStation
 ) -> None:
-    er.async_get(hass).async_update_entity(
-        house.entity_id("sensor", RESERVED), disabled_by=None
-    )
-    await hass.config_entries.async_reload(house.entry.entry_id)
-    await house.until(lambda: house.hub.desk.is_online(STATION), 10)
     assert house.state("sensor", RESERVED).state == "unknown"
     done = await act(
         hass, "reserve", device_id=device_id(house), user="Astrid", minutes=30
@@ -76,6 +73,16 @@ async def test_the_sensor_shows_until_when_and_for_whom(
     until = datetime.fromisoformat(done["until"]).replace(microsecond=0)
     assert datetime.fromisoformat(shown.state) == until
     assert shown.attributes["user"] == "Astrid"
+
+
+async def test_a_charger_that_cannot_be_reserved_shows_no_reservation(
+    hass: HomeAssistant, house: LivedInHouse
+) -> None:
+    await house.add_station()
+    await house.station(settings={"SupportedFeatureProfiles": "Core"})
+    entity = er.async_get(hass).async_get(house.entity_id("sensor", RESERVED))
+    assert entity is not None
+    assert entity.disabled_by is er.RegistryEntryDisabler.INTEGRATION
 
 
 @pytest.mark.parametrize(

@@ -19,6 +19,7 @@ from custom_components.ladda.const import (
 )
 from homeassistant.const import STATE_UNAVAILABLE, STATE_UNKNOWN
 from homeassistant.core import Event, EventStateChangedData, HomeAssistant, callback
+from homeassistant.helpers import entity_registry as er
 from homeassistant.helpers.event import async_track_state_change_event
 
 from .house import NOON, STATION, TAG, LivedInHouse, hours_ago
@@ -26,13 +27,18 @@ from .house import NOON, STATION, TAG, LivedInHouse, hours_ago
 HELPER = "sensor.electricity_price"
 FIRST = f"{STATION}/1"
 ASTRID = "user_user_astrid"
-LIVE = ("status", "power", "current", "fault")
+LIVE = ("status", "power", "fault")
 KEPT = ("energy", "session_energy", "session_cost", "session_user")
 
 
 def show_price(hass: HomeAssistant, price: str, unit: str = "SEK/kWh") -> None:
     """Let the price helper show a price."""
     hass.states.async_set(HELPER, price, {"unit_of_measurement": unit})
+
+
+def enable(hass: HomeAssistant, entity_id: str) -> None:
+    """Enable an entity that is disabled at first."""
+    er.async_get(hass).async_update_entity(entity_id, disabled_by=None)
 
 
 def written(hass: HomeAssistant) -> dict[str, float]:
@@ -56,12 +62,12 @@ async def test_a_session_as_it_goes_on_and_ends(house: LivedInHouse) -> None:
     station = await house.station()
     began = hours_ago(2)
     session = await house.start(station, at=began, meter_wh=700_000)
+    assert house.state("sensor", f"{FIRST}_energy").state == "700.000"
     assert house.state("sensor", f"{FIRST}_session_energy").state == "0.000"
     assert house.state("sensor", f"{FIRST}_session_cost").state == "0.00"
     assert house.state("sensor", f"{FIRST}_session_user").state == "Astrid"
 
     await house.measure(station, session, Energy_Active_Import_Register=703_333)
-    assert house.state("sensor", f"{FIRST}_energy").state == "703.333"
     assert house.state("sensor", f"{FIRST}_session_energy").state == "3.333"
     assert house.state("sensor", f"{FIRST}_session_cost").state == "8.33"  # 8.3325
     assert house.state("sensor", f"{ASTRID}_cost_total").state == "0.00"
@@ -69,6 +75,7 @@ async def test_a_session_as_it_goes_on_and_ends(house: LivedInHouse) -> None:
     await house.stop(station, session, 710_001)
     assert house.state("sensor", f"{ASTRID}_energy_month").state == "10.001"
     assert house.state("sensor", f"{ASTRID}_cost_total").state == "25.00"
+    assert house.state("sensor", f"{FIRST}_energy").state == "710.001"
     assert house.state("sensor", f"{FIRST}_session_energy").state == "10.001"
     cost = house.state("sensor", f"{FIRST}_session_cost")
     assert cost.state == "25.00"  # 25.0025
@@ -320,21 +327,98 @@ async def test_status(house: LivedInHouse, reported: str, shown: str) -> None:
     assert house.state("sensor", f"{FIRST}_status").state == shown
 
 
-async def test_a_fault_is_told_in_the_stations_words(house: LivedInHouse) -> None:
+@pytest.mark.parametrize(
+    ("error", "vendor_error", "shown"),
+    [
+        ("GroundFailure", "", "GroundFailure"),
+        ("GroundFailure", "E42", "GroundFailure"),
+        # Of a fault that OCPP has no name for, the charger's own word says more
+        ("OtherError", "E42", "E42"),
+        ("NoError", "E42", "E42"),
+        ("OtherError", "0x0000", "OtherError"),
+        ("NoError", "0x00", "unspecified_fault"),
+    ],
+)
+async def test_a_fault_is_told_in_the_stations_words(
+    house: LivedInHouse, error: str, vendor_error: str, shown: str
+) -> None:
     await house.add_station()
     station = await house.station()
     assert house.state("sensor", f"{FIRST}_fault").state == "no_fault"
     await house.report_status(
-        station,
-        "Faulted",
-        errorCode="GroundFailure",
-        info="RCD tripped",
-        vendorErrorCode="E42",
+        station, "Faulted", errorCode=error, info="RCD", vendorErrorCode=vendor_error
     )
     fault = house.state("sensor", f"{FIRST}_fault")
-    assert fault.state == "GroundFailure"
-    assert fault.attributes["info"] == "RCD tripped"
-    assert fault.attributes["vendor_error"] == "E42"
+    assert fault.state == shown
+    assert fault.attributes["severity"] == "fault"
+    assert fault.attributes["info"] == "RCD"
+    assert ("vendor_error" in fault.attributes) is (vendor_error == "E42")
+
+
+@pytest.mark.parametrize("vendor_error", ["", "0", "0x00", "000000", "null", "NoError"])
+async def test_words_for_nothing_are_no_fault(
+    house: LivedInHouse, vendor_error: str
+) -> None:
+    await house.add_station()
+    station = await house.station()
+    await house.report_status(station, "Preparing", vendorErrorCode=vendor_error)
+    fault = house.state("sensor", f"{FIRST}_fault")
+    assert fault.state == "no_fault"
+    assert not fault.attributes.keys() & {"vendor_error", "severity"}
+
+
+async def test_a_fault_that_stops_nothing_is_a_warning(house: LivedInHouse) -> None:
+    await house.add_station()
+    station = await house.station()
+    await house.start(station)
+    await house.report_status(station, "Charging", errorCode="HighTemperature")
+    fault = house.state("sensor", f"{FIRST}_fault")
+    assert (fault.state, fault.attributes["severity"]) == ("HighTemperature", "warning")
+    assert house.state("sensor", f"{FIRST}_status").state == "charging"
+    assert house.state("switch", f"{FIRST}_charging").state == "on"
+
+
+async def test_a_fault_of_the_charger_as_a_whole_is_shown(house: LivedInHouse) -> None:
+    """As Alfen tells that it has lost its load balancer."""
+    await house.add_station()
+    station = await house.station()
+    assert house.state("sensor", f"{STATION}_fault").state == "no_fault"
+    await house.report_status(
+        station,
+        "Available",
+        connector=0,
+        errorCode="OtherError",
+        info="safe mode max 14.0A",
+        vendorErrorCode="606",
+    )
+    fault = house.state("sensor", f"{STATION}_fault")
+    assert fault.state == "606"
+    assert fault.attributes["info"] == "safe mode max 14.0A"
+    assert fault.attributes["severity"] == "warning"
+    assert house.state("sensor", f"{FIRST}_fault").state == "no_fault"
+
+
+async def test_a_charger_that_goes_out_of_service_as_a_whole_shows_it(
+    hass: HomeAssistant, house: LivedInHouse
+) -> None:
+    """As Grizzl-E does, which then tells of no connector."""
+    await house.add_station()
+    enable(hass, house.entity_id("sensor", f"{STATION}_status"))
+    await hass.config_entries.async_reload(house.entry.entry_id)
+    station = await house.station()
+    assert house.state("sensor", f"{STATION}_status").state == "available"
+    await house.report_status(station, "Unavailable", connector=0)
+    assert house.state("sensor", f"{STATION}_status").state == "out_of_service"
+    assert house.state("sensor", f"{FIRST}_status").state == "available"
+
+
+async def test_a_charger_that_says_nothing_of_itself_shows_nothing(
+    house: LivedInHouse,
+) -> None:
+    await house.add_station()
+    assert house.state("sensor", f"{STATION}_fault").state == STATE_UNAVAILABLE
+    await house.station(silent_about=(0,))
+    assert house.state("sensor", f"{STATION}_fault").state == STATE_UNKNOWN
 
 
 async def test_a_new_month_begins_at_local_midnight(

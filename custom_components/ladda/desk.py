@@ -338,11 +338,8 @@ class ChargingDesk:
         self, link: Link, station: Station, event: Booted, now: datetime
     ) -> Registered:
         """A known station booted."""
-        plan = station.plan_boot(event, now)
-        if station.info == event.info:
-            plan = plan._replace(entries=())
-        await self._carry_out(station, plan)
-        station.booted_at = now
+        await self._carry_out(station, station.plan_boot(event, now))
+        station.info, station.booted_at = event.info, now  # also where it is not kept
         recent = [
             at for at in self._boots.get(station.identity, ()) if now - at < BOOT_STORM
         ]

@@ -1,9 +1,10 @@
 """Diagnostics: what helps to find a fault, and nothing about people."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict
 from datetime import datetime
 from decimal import Decimal
+import re
 from typing import Any, Final
 
 from homeassistant.components.diagnostics import REDACTED, async_redact_data
@@ -13,7 +14,7 @@ from homeassistant.core import HomeAssistant
 from homeassistant.helpers import device_registry as dr
 
 from .central_system import STRANGERS, Link, standard_settings
-from .charging.connector import Connector
+from .charging.connector import Connector, RemoteStart
 from .charging.journal import Entry, Kind
 from .charging.open_session import OpenSession
 from .const import (
@@ -43,15 +44,34 @@ _PRIVATE: Final = frozenset(
         CONF_TAGS,
         CONF_TURNED_AWAY,
         "csr",
+        "digest",  # of the list of tags, which can be guessed from it
         "iccid",
         "imsi",
         "meter_serial",
         "name",
+        "remote",
         "serial",
+        "signed",  # by the meter, often with the tag
         "start_key",  # holds identity and tag
-        "station",
         "token",
         "user_name",
+    }
+)
+# What a station says in its own words, which may hold what is private.
+_OWN_WORDS: Final = frozenset(
+    {
+        "diagnostics",
+        "error",
+        "event",
+        "firmware",
+        "info",
+        "log",
+        "model",
+        "reason",
+        "status",
+        "stop_reason",
+        "vendor",
+        "vendor_error",
     }
 )
 
@@ -60,19 +80,19 @@ async def async_get_config_entry_diagnostics(
     hass: HomeAssistant, entry: LaddaConfigEntry
 ) -> dict[str, Any]:
     """Tell about the whole house; of one that is not running, how it is set up."""
-    setup = _setup(entry, entry.subentries)
-    if entry.state is not ConfigEntryState.LOADED:
-        return {"setup": setup}
-    hub = entry.runtime_data
-    return {
-        "setup": setup,
-        "central_system": _central_system(hub),
-        "stations": {
-            alias: _station(hub, identity) for identity, alias in _aliases(hub).items()
-        },
-        "ledger": await _ledger(hass, hub),
-        "journal": _journal(hub, await hub.ledger.entries(limit=ENTRIES)),
-    }
+    told: dict[str, Any] = {"setup": _setup(entry, entry.subentries)}
+    if entry.state is ConfigEntryState.LOADED:
+        hub = entry.runtime_data
+        aliases = _aliases(hub)
+        told |= {
+            "central_system": _central_system(hub),
+            "stations": {
+                alias: _station(hub, identity) for identity, alias in aliases.items()
+            },
+            "ledger": await _ledger(hass, hub),
+            "journal": _journal(hub, await hub.ledger.entries(limit=ENTRIES)),
+        }
+    return _public(entry, told)
 
 
 async def async_get_device_diagnostics(
@@ -80,36 +100,34 @@ async def async_get_device_diagnostics(
 ) -> dict[str, Any]:
     """Tell about a station; about a user or a tariff only how it is set up."""
     subentry_id = device.config_subentry_id
-    setup = _setup(entry, entry.subentries.keys() & {subentry_id})
-    if entry.state is not ConfigEntryState.LOADED:
-        return {"setup": setup}
-    hub = entry.runtime_data
-    for identity in hub.desk.house.stations:
-        if hub.subentry_id(identity) == subentry_id:
-            newest = await hub.ledger.entries(station=identity, limit=ENTRIES)
-            return {
-                "setup": setup,
-                "station": _station(hub, identity),
-                "journal": _journal(hub, newest),
-            }
-    return {"setup": setup}
+    told: dict[str, Any] = {
+        "setup": _setup(entry, entry.subentries.keys() & {subentry_id})
+    }
+    if entry.state is ConfigEntryState.LOADED:
+        hub = entry.runtime_data
+        for identity in hub.desk.house.stations:
+            if hub.subentry_id(identity) == subentry_id:
+                newest = await hub.ledger.entries(station=identity, limit=ENTRIES)
+                told |= {
+                    "station": _station(hub, identity),
+                    "journal": _journal(hub, newest),
+                }
+    return _public(entry, told)
 
 
 def _setup(entry: LaddaConfigEntry, subentries: Iterable[str]) -> dict[str, Any]:
     """Tell how the house, and these parts of it, are set up."""
-    return _public(
-        {
-            "data": entry.data,
-            "options": entry.options,
-            "parts": {
-                subentry_id: {
-                    "type": entry.subentries[subentry_id].subentry_type,
-                    "data": entry.subentries[subentry_id].data,
-                }
-                for subentry_id in subentries
-            },
-        }
-    )
+    return {
+        "data": entry.data,
+        "options": entry.options,
+        "parts": {
+            subentry_id: {
+                "type": entry.subentries[subentry_id].subentry_type,
+                "data": entry.subentries[subentry_id].data,
+            }
+            for subentry_id in subentries
+        },
+    }
 
 
 def _aliases(hub: LaddaHub) -> dict[str, str]:
@@ -135,24 +153,22 @@ def _station(hub: LaddaHub, identity: str) -> dict[str, Any]:
     """Tell what is known of a station."""
     assert hub.central is not None  # a hub that is running listens
     station = hub.station(identity)
-    return _public(
-        {
-            "info": asdict(station.info) if station.info is not None else None,
-            "booted_at": station.booted_at,
-            "clock_offset_s": station.clock.offset.total_seconds(),
-            "link": _link(hub.desk.links.get(identity)),
-            "odd": hub.central.oddities.of(identity),
-            "capabilities": asdict(hub.desk.capabilities(identity)),
-            "jobs": station.jobs,
-            "settings": _settings(station.settings),
-            "tag_list": station.token_list,
-            "connectors": {
-                str(number): _connector(connector)
-                for number, connector in sorted(station.connectors.items())
-            },
-            "open_sessions": [_session(opened) for opened in station.open.values()],
-        }
-    )
+    return {
+        "info": asdict(station.info) if station.info is not None else None,
+        "booted_at": station.booted_at,
+        "clock_offset_s": station.clock.offset.total_seconds(),
+        "link": _link(hub.desk.links.get(identity)),
+        "odd": hub.central.oddities.of(identity),
+        "capabilities": asdict(hub.desk.capabilities(identity)),
+        "jobs": station.jobs,
+        "settings": _settings(station.settings),
+        "tag_list": station.token_list,
+        "connectors": {
+            str(number): _connector(connector)
+            for number, connector in sorted(station.connectors.items())
+        },
+        "open_sessions": [_session(opened) for opened in station.open.values()],
+    }
 
 
 def _link(link: Link | None) -> dict[str, Any] | None:
@@ -161,6 +177,7 @@ def _link(link: Link | None) -> dict[str, Any] | None:
         return None
     return {
         "connected_at": link.connected_at,
+        "remote": link.remote,
         "registration": link.registration,
         "answers_pings": link.rpc.answers_pings,
         "refused_frames": link.rpc.refused,
@@ -200,9 +217,10 @@ def _connector(connector: Connector) -> dict[str, Any]:
 
 
 def _session(opened: OpenSession) -> dict[str, Any]:
-    """Tell about a session that goes on, and its energy so far."""
-    return {
-        **asdict(opened.session),
+    """Tell about a session of a station that goes on, and its energy so far."""
+    session = asdict(opened.session)
+    del session["station"]
+    return session | {
         "readings": len(opened.energy.readings),
         "energy_so_far_wh": opened.energy.delivered_wh,
     }
@@ -224,20 +242,62 @@ def _journal(hub: LaddaHub, entries: Iterable[Entry]) -> list[dict[str, Any]]:
     """Tell what happened last, the newest first."""
     aliases = _aliases(hub)
     return [
-        _public(entry._asdict() | {"data": _journal_data(entry)})
-        | {"station": aliases.get(entry.station, REDACTED)}
+        entry._asdict()
+        | {
+            "data": _journal_data(entry),
+            "station": aliases.get(entry.station, REDACTED),
+        }
         for entry in entries
     ]
 
 
 def _journal_data(entry: Entry) -> dict[str, Any]:
     """Tell what an entry holds."""
-    return _settings(entry.data) if entry.kind == Kind.SETTINGS else entry.data
+    match entry.kind:
+        case Kind.SETTINGS:
+            return _settings(entry.data)
+        case Kind.START if (pending := entry.data["pending"]) is not None:
+            return entry.data | {"pending": RemoteStart.from_data(pending).as_data()}
+    return entry.data
 
 
-def _public(data: Mapping[str, Any]) -> dict[str, Any]:
-    """Make data ready for JSON, without what is private."""
-    return async_redact_data(_plain(data), _PRIVATE)
+def _public(entry: LaddaConfigEntry, told: Mapping[str, Any]) -> dict[str, Any]:
+    """Make data ready for JSON, without what is private, in whatever words."""
+    plain = _plain(told)
+    private = {
+        *(subentry.title for subentry in entry.subentries.values()),
+        *_private(_plain(_setup(entry, entry.subentries))),
+        *_private(plain),
+    }
+    words = "|".join(map(re.escape, private))
+    pattern = re.compile(rf"(?<!\w)({words})(?!\w)", re.IGNORECASE)
+    public: dict[str, Any] = _without(pattern, async_redact_data(plain, _PRIVATE))
+    return public
+
+
+def _private(value: Any, *, named: bool = False) -> Iterator[str]:
+    """Find the texts that are private by their names."""
+    match value:
+        case dict():
+            for key, one in value.items():
+                yield from _private(one, named=named or key in _PRIVATE)
+        case list():
+            for one in value:
+                yield from _private(one, named=named)
+        case str() if named and value:
+            yield value
+
+
+def _without(pattern: re.Pattern[str], value: Any, name: str = "") -> Any:
+    """Take out of stations' own words what is private."""
+    match value:
+        case dict():
+            return {key: _without(pattern, one, key) for key, one in value.items()}
+        case list():
+            return [_without(pattern, one, name) for one in value]
+        case str() if name in _OWN_WORDS:
+            return pattern.sub(REDACTED, value)
+    return value
 
 
 def _plain(value: Any) -> Any:

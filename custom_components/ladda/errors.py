@@ -12,6 +12,7 @@ from .central_system import (
     NotUploaded,
     Refused,
     StationError,
+    UploadFailed,
 )
 from .const import DOMAIN
 from .desk import MayNotCharge
@@ -66,6 +67,8 @@ def _translation_key(err: StationError) -> str:
             return "station_declined"
         case Refused():
             return "station_refused"
+        case UploadFailed():
+            return "upload_failed"
         case NotUploaded():
             return "not_uploaded"
     return "station_unreadable"

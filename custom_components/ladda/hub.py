@@ -25,6 +25,7 @@ from homeassistant.const import (
 )
 from homeassistant.core import (
     CALLBACK_TYPE,
+    CoreState,
     Event,
     EventStateChangedData,
     HomeAssistant,
@@ -32,7 +33,7 @@ from homeassistant.core import (
     callback,
 )
 from homeassistant.exceptions import ConfigEntryError, ConfigEntryNotReady
-from homeassistant.helpers import discovery_flow, issue_registry as ir
+from homeassistant.helpers import discovery_flow
 from homeassistant.helpers.event import (
     async_track_state_change_event,
     async_track_time_change,
@@ -69,6 +70,7 @@ from .server_certificate import (
     async_look_after,
     certificate_files,
 )
+from .unknown_tags import async_ask_whose, async_forget_known, async_forget_waiting
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -78,7 +80,8 @@ HOUSEKEEPING: Final = timedelta(minutes=1)
 # A station tells all its connectors within moments of its boot.
 CONNECTORS_SETTLE: Final = 3.0
 CATCH_UP_PACE: Final = 1.0  # s, between states that are long over
-UNKNOWN_TAG_ISSUES: Final = 10
+# Strangers that wait to be adopted; who has many names does not get them all shown.
+DISCOVERED: Final = 10
 # How a station says that it could not upload a file (OCPP 1.6 §7.24; whitepaper, N01)
 UPLOAD_FAILURES: Final = frozenset(
     {
@@ -191,6 +194,7 @@ class LaddaHub:
 
         Raises ConfigEntryError or ConfigEntryNotReady, and leaves nothing open.
         """
+        async_forget_waiting(self.hass)  # of before Home Assistant restarted
         self.ledger = await _async_open_ledger(self.hass)
         try:
             self.desk = ChargingDesk(self.ledger, self._house(), self, dt_util.utcnow)
@@ -209,6 +213,7 @@ class LaddaHub:
             self._stop_watching()
             await self.ledger.close()
             raise
+        self.entry.async_on_unload(partial(async_forget_waiting, self.hass))
         self.entry.async_on_unload(
             async_track_time_interval(
                 self.hass,
@@ -277,7 +282,7 @@ class LaddaHub:
         self._describe_devices()
         for identity in house.stations.keys() - before.stations.keys():
             self._publish_connectors(identity)
-        self._forget_known_tags()
+        async_forget_known(self.hass, house.directory)
         await self._async_watch_prices()
         await self.async_count_accounts()
         self._tell(("house",))
@@ -495,37 +500,8 @@ class LaddaHub:
         self._tell_event(TagPresented(identity, token, authorization, user))
         if authorization is not Authorization.INVALID or not token:
             return
-        issue_id = f"unknown_tag_{token}"
-        issues = ir.async_get(self.hass).issues
-        waiting = [
-            key
-            for domain, key in issues
-            if domain == DOMAIN and key.startswith("unknown_tag_")
-        ]
-        if issue_id not in waiting and len(waiting) >= UNKNOWN_TAG_ISSUES:
-            return
-        ir.async_create_issue(
-            self.hass,
-            DOMAIN,
-            issue_id,
-            is_fixable=True,
-            severity=ir.IssueSeverity.WARNING,
-            translation_key="unknown_tag",
-            translation_placeholders={
-                "tag": token,
-                "station": self.desk.house.stations[identity].name,
-            },
-            data={"tag": token, "entry_id": self.entry.entry_id},
-        )
-
-    @callback
-    def _forget_known_tags(self) -> None:
-        """Ask no more about tags that have been given to a user."""
-        for (domain, issue_id), issue in list(ir.async_get(self.hass).issues.items()):
-            if domain != DOMAIN or issue.translation_key != "unknown_tag":
-                continue
-            if self.desk.house.directory.owner(str((issue.data or {}).get("tag"))):
-                ir.async_delete_issue(self.hass, DOMAIN, issue_id)
+        station = self.desk.house.stations[identity].name
+        async_ask_whose(self.hass, self.entry, token, station)
 
     @callback
     def progressed(self, identity: str, progress: Progress) -> None:
@@ -541,7 +517,17 @@ class LaddaHub:
 
     @callback
     def stranger_seen(self, stranger: Stranger) -> None:
-        """A station asks to be adopted: it appears among the discovered devices."""
+        """A station asks to be adopted: it appears among the discovered devices.
+
+        It asks again and again, so that it is seen when there is room.
+        """
+        discovered = self.hass.config_entries.flow.async_progress_by_handler(
+            DOMAIN,
+            include_uninitialized=True,
+            match_context={"source": SOURCE_INTEGRATION_DISCOVERY},
+        )
+        if self.hass.state is not CoreState.running or len(discovered) >= DISCOVERED:
+            return
         discovery_flow.async_create_flow(
             self.hass,
             DOMAIN,
@@ -675,7 +661,7 @@ class LaddaHub:
         if identity not in self.desk.house.stations:
             return
         told = self.desk.capabilities(identity).connectors
-        if told is not None or self._connectors[identity]:
+        if told or self._connectors[identity]:
             self._publish_known(identity)
         elif identity not in self._settling and self._known_connectors(identity):
             self._settling[identity] = self.hass.loop.call_later(
@@ -690,9 +676,15 @@ class LaddaHub:
             self._publish_known(identity)
 
     def _known_connectors(self, identity: str) -> set[int]:
-        """Return the connectors that a station has used or says that it has."""
-        seen = {number for number in self.station(identity).connectors if number}
-        told = self.desk.capabilities(identity).connectors or 0
+        """Return the connectors that a station has used or says that it has.
+
+        They are numbered from 1 (OCPP 1.6 §3.8): once its settings have been read, a
+        station has that one, whatever it says.
+        """
+        station = self.station(identity)
+        least = 1 if station.settings else 0
+        told = self.desk.capabilities(identity).connectors or least
+        seen = {number for number in station.connectors if number}
         return seen | set(range(1, min(told, 16) + 1))
 
     @callback

@@ -22,7 +22,7 @@ from homeassistant.const import (
     UnitOfRatio,
     UnitOfTemperature,
 )
-from homeassistant.core import HomeAssistant
+from homeassistant.core import HomeAssistant, callback
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 from homeassistant.util import dt as dt_util
 
@@ -30,7 +30,7 @@ from .billing.currency import rounded
 from .charging.connector import Connector
 from .charging.model import ConnectorStatus, FirmwareStatus, Job, Measurand, Phase
 from .charging.session import Session
-from .charging.station import OpenSession
+from .charging.station import OpenSession, Station
 from .const import CONF_IDENTITY, SUBENTRY_STATION, SUBENTRY_TARIFF, SUBENTRY_USER
 from .entity import (
     ConnectorEntity,
@@ -47,8 +47,12 @@ PARALLEL_UPDATES = 0
 # A state of that name would mean that the sensor itself is not available.
 OUT_OF_SERVICE: Final = "out_of_service"
 NO_FAULT: Final = "no_fault"
+UNSPECIFIED_FAULT: Final = "unspecified_fault"
+_OTHER_ERROR: Final = "othererror"  # OCPP's word for what it has no word for
 NOBODY: Final = "nobody"
 _LONGEST_STATE: Final = 255
+_LAST_MINUTE: Final = 60  # s
+_FIVE_MINUTES: Final = 300  # s
 
 
 class Shown(NamedTuple):
@@ -113,6 +117,17 @@ class SessionSensorDescription(SensorEntityDescription):
 
 
 @dataclass(frozen=True, kw_only=True)
+class StationSensorDescription(SensorEntityDescription):
+    """A sensor of a station as a whole.
+
+    `lasting`: it is known while the station is away, too.
+    """
+
+    read: Callable[[Station], Shown]
+    lasting: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
 class AccountSensorDescription(SensorEntityDescription):
     """A sensor of a user's account."""
 
@@ -127,12 +142,25 @@ def _status(connector: Connector) -> Shown:
 
 
 def _fault(connector: Connector) -> Shown:
-    """Return what the connector says is wrong."""
+    """Return what is wrong; where OCPP has no word for it, the vendor's code says it.
+
+    What comes with another status than Faulted is a warning (OCPP 1.6 §4.9).
+    """
     if connector.status is None:
         return Shown()
-    more = {"info": connector.info, "vendor_error": connector.vendor_error}
+    faulted = connector.status is ConnectorStatus.FAULTED
+    code, vendor_error = connector.error, connector.vendor_error
+    if vendor_error and code.casefold() in ("", _OTHER_ERROR):
+        code = vendor_error
+    elif faulted and not code:
+        code = UNSPECIFIED_FAULT
+    more = {
+        "severity": code and ("fault" if faulted else "warning"),
+        "info": connector.info,
+        "vendor_error": vendor_error,
+    }
     return Shown(
-        connector.error[:_LONGEST_STATE] or NO_FAULT,
+        code[:_LONGEST_STATE] or NO_FAULT,
         attributes={key: text for key, text in more.items() if text},
     )
 
@@ -150,15 +178,26 @@ def _measured(
     return lambda connector: Shown(connector.measured(measurand, phase))
 
 
+STATUSES: Final = [
+    OUT_OF_SERVICE if status is ConnectorStatus.UNAVAILABLE else status
+    for status in ConnectorStatus
+]
+ENERGY_METER: Final = ConnectorSensorDescription(
+    key="energy",
+    translation_key="energy",
+    device_class=SensorDeviceClass.ENERGY,
+    state_class=SensorStateClass.TOTAL_INCREASING,
+    native_unit_of_measurement=UnitOfEnergy.KILO_WATT_HOUR,
+    suggested_display_precision=2,
+    read=_register,
+    lasting=True,
+)
 CONNECTOR_SENSORS: Final = (
     ConnectorSensorDescription(
         key="status",
         translation_key="status",
         device_class=SensorDeviceClass.ENUM,
-        options=[
-            OUT_OF_SERVICE if status is ConnectorStatus.UNAVAILABLE else status
-            for status in ConnectorStatus
-        ],
+        options=STATUSES,
         read=_status,
         metered=False,
     ),
@@ -176,17 +215,9 @@ CONNECTOR_SENSORS: Final = (
         state_class=SensorStateClass.MEASUREMENT,
         native_unit_of_measurement=UnitOfElectricCurrent.AMPERE,
         suggested_display_precision=1,
+        # It says what power says, and would cost the recorder as much.
+        entity_registry_enabled_default=False,
         read=lambda connector: Shown(connector.current_a),
-    ),
-    ConnectorSensorDescription(
-        key="energy",
-        translation_key="energy",
-        device_class=SensorDeviceClass.ENERGY,
-        state_class=SensorStateClass.TOTAL_INCREASING,
-        native_unit_of_measurement=UnitOfEnergy.KILO_WATT_HOUR,
-        suggested_display_precision=2,
-        read=_register,
-        lasting=True,
     ),
     ConnectorSensorDescription(
         key="fault",
@@ -283,6 +314,28 @@ class ConnectorSensor(ConnectorEntity[Shown], LaddaSensor):
         return self.entity_description.read(self.connector)
 
 
+class EnergyMeter(ConnectorSensor):
+    """A connector's energy meter, for the Energy dashboard.
+
+    That counts by five minutes of the clock, with what is shown when they end. So
+    while a session goes on, the first reading in the last minute of them is enough.
+    """
+
+    _last_look: tuple[int, int] | None = None
+
+    @callback
+    @override
+    def _async_look(self) -> None:
+        """Look once in five minutes of a session that is followed, else at once."""
+        look, opened = None, self.opened
+        if opened is not None and self.hub.desk.is_online(self.identity):
+            now = int(dt_util.utcnow().timestamp())
+            look = opened.session.id, (now + _LAST_MINUTE) // _FIVE_MINUTES
+        if look is None or look != self._last_look:
+            self._last_look = look
+            super()._async_look()
+
+
 # --- sessions ------------------------------------------------------------------------
 
 
@@ -377,12 +430,21 @@ class SessionSensor(ConnectorEntity[Shown], LaddaSensor):
 
 
 class ReservationSensor(ConnectorEntity[Shown], LaddaSensor):
-    """Until when a connector is kept free, and for whom; unknown: it is not."""
+    """Until when a connector is kept free, and for whom; unknown: it is not.
+
+    At first it is enabled where the station says that it can be reserved.
+    """
 
     _attr_device_class = SensorDeviceClass.TIMESTAMP
-    _attr_entity_registry_enabled_default = False
     _attr_translation_key = "reserved_until"
     _lasting = True
+
+    def __init__(self, hub: LaddaHub, identity: str, number: int) -> None:
+        """Show the reservation of the connector `number` of the station `identity`."""
+        super().__init__(hub, identity, number, "reserved_until")
+        self._attr_entity_registry_enabled_default = (
+            "reservation" in hub.desk.capabilities(identity).profiles
+        )
 
     @override
     def _read(self) -> Shown:
@@ -398,47 +460,71 @@ class ReservationSensor(ConnectorEntity[Shown], LaddaSensor):
 # --- stations ------------------------------------------------------------------------
 
 
-class FirmwareStatusSensor(StationEntity[Shown], LaddaSensor):
-    """How far new firmware has come; unknown where a station never had any of us."""
+def _firmware_status(station: Station) -> Shown:
+    """Return how far new firmware has come; a word that OCPP does not have says nothing."""
+    status = station.jobs.get(Job.FIRMWARE)
+    return Shown(status if status in FirmwareStatus else None)
 
-    entity_description = SensorEntityDescription(
+
+STATION_SENSORS: Final = (
+    StationSensorDescription(
+        key="status",
+        translation_key="station_status",
+        device_class=SensorDeviceClass.ENUM,
+        options=STATUSES,
+        entity_category=EntityCategory.DIAGNOSTIC,
+        # Its connectors' statuses tell more, and people look for one.
+        entity_registry_enabled_default=False,
+        read=lambda station: _status(station.itself),
+    ),
+    StationSensorDescription(
+        key="fault",
+        translation_key="station_fault",
+        entity_category=EntityCategory.DIAGNOSTIC,
+        read=lambda station: _fault(station.itself),
+    ),
+    StationSensorDescription(
         key="firmware_status",
         translation_key="firmware_status",
         device_class=SensorDeviceClass.ENUM,
         options=[*FirmwareStatus],
         entity_category=EntityCategory.DIAGNOSTIC,
+        lasting=True,
+        read=_firmware_status,
+    ),
+    StationSensorDescription(
+        key="last_boot",
+        translation_key="last_boot",
+        device_class=SensorDeviceClass.TIMESTAMP,
+        entity_category=EntityCategory.DIAGNOSTIC,
         entity_registry_enabled_default=False,
-    )
+        lasting=True,
+        read=lambda station: Shown(station.booted_at),
+    ),
+)
+
+
+class StationSensor(StationEntity[Shown], LaddaSensor):
+    """A sensor of a station as a whole."""
+
+    entity_description: StationSensorDescription
+
+    def __init__(
+        self, hub: LaddaHub, identity: str, description: StationSensorDescription
+    ) -> None:
+        """Show what `description` says of a station."""
+        self.entity_description = description
+        super().__init__(hub, identity, description.key)
 
     @override
     def _is_available(self) -> bool:
-        """Stay available: the ledger knows."""
-        return True
-
-    @override
-    def _read(self) -> Shown:
-        """Read the station; a word that OCPP does not have says nothing."""
-        status = self.station.jobs.get(Job.FIRMWARE)
-        return Shown(status if status in FirmwareStatus else None)
-
-
-class LastBootSensor(StationEntity[Shown], LaddaSensor):
-    """When a station last said that it had started."""
-
-    _attr_device_class = SensorDeviceClass.TIMESTAMP
-    _attr_entity_category = EntityCategory.DIAGNOSTIC
-    _attr_entity_registry_enabled_default = False
-    _attr_translation_key = "last_boot"
-
-    @override
-    def _is_available(self) -> bool:
-        """Stay available: the ledger knows."""
-        return True
+        """Tell whether the station is connected, where that matters."""
+        return self.entity_description.lasting or super()._is_available()
 
     @override
     def _read(self) -> Shown:
         """Read the station."""
-        return Shown(self.station.booted_at)
+        return self.entity_description.read(self.station)
 
 
 # --- users ---------------------------------------------------------------------------
@@ -608,11 +694,12 @@ async def async_setup_entry(
     def of_connector(
         hub: LaddaHub, identity: str, number: int
     ) -> Iterable[LaddaSensor]:
+        yield EnergyMeter(hub, identity, number, ENERGY_METER)
         for described in CONNECTOR_SENSORS:
             yield ConnectorSensor(hub, identity, number, described)
         for session_described in SESSION_SENSORS:
             yield SessionSensor(hub, identity, number, session_described)
-        yield ReservationSensor(hub, identity, number, "reserved_until")
+        yield ReservationSensor(hub, identity, number)
 
     def of_user(hub: LaddaHub, user: ConfigSubentry) -> Iterable[LaddaSensor]:
         for described in ACCOUNT_SENSORS:
@@ -622,9 +709,8 @@ async def async_setup_entry(
         yield PriceSensor(hub, tariff.subentry_id)
 
     def of_station(hub: LaddaHub, station: ConfigSubentry) -> Iterable[LaddaSensor]:
-        identity = station.data[CONF_IDENTITY]
-        yield LastBootSensor(hub, identity, "last_boot")
-        yield FirmwareStatusSensor(hub, identity, "firmware_status")
+        for described in STATION_SENSORS:
+            yield StationSensor(hub, station.data[CONF_IDENTITY], described)
 
     async_add_for_connectors(entry, async_add_entities, of_connector)
     async_add_for_subentries(entry, async_add_entities, SUBENTRY_STATION, of_station)

@@ -1,17 +1,20 @@
 """Ladda stops and starts again in the middle of things."""
 
 from dataclasses import replace
+from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
 
 import pytest
 
+from custom_components.ladda.charging.journal import Kind
 from custom_components.ladda.charging.model import ConnectorStatus
 from tests.station_simulator import Car
 
 from .counter import TravellingClock, at_the_desk, house
 from .wire import meter_values, start, stop
 
+BOOT = {"chargePointVendor": "Simulated", "chargePointModel": "Type 2"}
 pytestmark = pytest.mark.usefixtures("socket_enabled")
 
 
@@ -49,6 +52,42 @@ async def test_a_session_goes_on_over_a_restart(tmp_path: Path) -> None:
         connector = counter.desk.stations["garage"].connector(1)
         assert connector.last_session == session
         assert connector.register_wh == 5000
+
+
+async def test_the_last_boot_is_known_after_a_restart(tmp_path: Path) -> None:
+    path, clock = tmp_path / "ladda.db", TravellingClock()
+    async with at_the_desk(path, house("garage"), clock=clock) as counter:
+        station = await counter.station("garage")
+        for _ in range(2):
+            clock.travel(hours=1)
+            await station.send("BootNotification", BOOT)
+        booted_at = counter.desk.stations["garage"].booted_at
+        assert booted_at is not None
+        assert clock() - booted_at < timedelta(minutes=1)
+    async with at_the_desk(path, house("garage"), clock=clock) as counter:
+        assert counter.desk.stations["garage"].booted_at == booted_at
+
+
+async def test_a_boot_loop_does_not_fill_the_ledger(tmp_path: Path) -> None:
+    path, clock = tmp_path / "ladda.db", TravellingClock()
+    async with at_the_desk(path, house("garage"), clock=clock) as counter:
+        station = await counter.station("garage")
+        for firmware in (f"1.{number}" for number in range(120)):
+            clock.travel(seconds=10)
+            await station.send("BootNotification", BOOT | {"firmwareVersion": firmware})
+        known = counter.desk.stations["garage"]
+        assert known.booted_at is not None
+        assert clock() - known.booted_at < timedelta(seconds=10)
+        assert known.info is not None
+        assert known.info.firmware == "1.119"
+        await counter.desk.ledger.commit()
+        kept = await counter.desk.ledger.entries(kind=Kind.BOOT)
+        # Three in ten minutes, for twenty
+        assert len(kept) <= 3 * 3
+    async with at_the_desk(path, house("garage"), clock=clock) as counter:
+        again = counter.desk.stations["garage"].booted_at
+        assert again is not None
+        assert known.booted_at - again < timedelta(minutes=10)
 
 
 async def test_what_happened_meanwhile_is_told_afterwards(tmp_path: Path) -> None:

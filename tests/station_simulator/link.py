@@ -3,7 +3,7 @@
 import asyncio
 from base64 import b64encode
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 import logging
@@ -57,7 +57,8 @@ class Link:
     """A station's way to its central system, in real time.
 
     `sent` and `received` are the CALLs of both directions; `refused_with` is
-    the HTTP status of the last handshake that failed.
+    the HTTP status of the last handshake that failed. The statuses of connectors
+    that it is `silent_about` are never told (0: the station's own).
     """
 
     def __init__(
@@ -66,6 +67,7 @@ class Link:
         boot: Payload,
         controller: Controller,
         answers: Mapping[str, Answer],
+        silent_about: Collection[int],
     ) -> None:
         """Be ready to dial."""
         self.handlers: dict[str, Handler] = {}
@@ -79,6 +81,7 @@ class Link:
         self._boot = boot
         self._controller = controller
         self._answers = answers
+        self._silent_about = silent_about
         self._accepted = asyncio.Event()
         self._settings_changed = asyncio.Event()
         self._told: dict[int, str] = {}
@@ -144,16 +147,25 @@ class Link:
         if self._conversation and self.is_online:
             self._conversation.create_task(self._say(action, payload))
 
+    def install(self, firmware: str) -> None:
+        """Have other firmware, which is told at the next boot."""
+        self._boot["firmwareVersion"] = firmware
+
     def report_statuses(self) -> None:
         """Tell the statuses that the central system has not heard yet (§4.9)."""
         if not (self._conversation and self.is_online):
             return
-        for number in (0, *self._controller.connectors):
+        for number in self.told_of():
             status = self._controller.status_of(number)
             if self._told.get(number) != status:
                 self._told[number] = status
                 payload = self.status_notification(number)
                 self._conversation.create_task(self._say_status(number, payload))
+
+    def told_of(self) -> list[int]:
+        """Return the connectors whose status is told, 0 for the station itself."""
+        numbers = (0, *self._controller.connectors)
+        return [number for number in numbers if number not in self._silent_about]
 
     def status_notification(self, number: int) -> Payload:
         """Return the StatusNotification of a connector, or of the station (0)."""

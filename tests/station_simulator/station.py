@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Coroutine, Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime
 from decimal import Decimal
@@ -22,6 +22,7 @@ from .memory import recall, remember
 from .settings import Settings
 from .transaction import SimulatedTransaction
 from .transaction_queue import TransactionQueue
+from .upkeep import Upkeep
 from .wire import (
     Answer,
     CallRefused,
@@ -43,7 +44,8 @@ class SimulatedStation:
     Heartbeats, retries and re-dialling live in real time. `settings` are
     configuration keys as the factory set them. With a `state_file` its memory
     survives the process. `after_power_cut` says whether an open transaction
-    goes on after a power cut or is stopped with reason PowerLoss.
+    goes on after a power cut or is stopped with reason PowerLoss. Of connectors that
+    it is `silent_about` (0: itself) it tells no status.
 
     `answers` overrides how it answers an action; `history` is what it truly
     did and measured.
@@ -68,6 +70,7 @@ class SimulatedStation:
         state_file: Path | None = None,
         meter_start_wh: int | Decimal = 0,
         after_power_cut: Literal["resume", "stop"] = "resume",
+        silent_about: Collection[int] = (),
         reconnect_delay: float = 0.5,
         response_timeout: float = 30,
         retry_interval: float | None = None,
@@ -111,8 +114,10 @@ class SimulatedStation:
             },
             self.controller,
             self.answers,
+            silent_about,
         )
-        self.link.handlers = Answers(self).handlers()
+        self.upkeep = Upkeep(self)
+        self.link.handlers = Answers(self).handlers() | self.upkeep.handlers()
         self._after_power_cut = after_power_cut
         self._state_file = state_file
         self._saved = ""
@@ -243,6 +248,12 @@ class SimulatedStation:
         elif self._tasks:
             self._tasks.create_task(self._ask_and_admit(connector, id_tag, profile))
 
+    def afterwards(self, work: Coroutine[Any, Any, None]) -> None:
+        """Do something that takes a while when the CALL under way is answered."""
+        tasks = self._tasks
+        assert tasks is not None  # who is asked something has power
+        self.endpoint.afterwards(lambda: tasks.create_task(work))
+
     def reset(self, *, soft: bool) -> None:
         """Reboot; a soft reset delivers its stops before, a hard one after (§5.14)."""
         self._resetting = asyncio.create_task(self._reset(soft))
@@ -256,7 +267,7 @@ class SimulatedStation:
     ) -> Callable[[], None] | None:
         """Return what sends a requested message, None if it is not known (§5.17)."""
         outlets = [connector] if connector else list(self.connectors)
-        stations = [connector] if connector is not None else [0, *self.connectors]
+        stations = [connector] if connector is not None else self.link.told_of()
 
         def statuses() -> None:
             for number in stations:

@@ -96,7 +96,7 @@ class StationEndpoint(ChargePoint):  # type: ignore[misc]
         self._answers = answers
         self._sent = sent
         self._received = received
-        self._afterwards: list[Callable[[], None]] = []
+        self._afterwards: list[Callable[[], object]] = []
         self._closed = asyncio.Event()
 
     @property
@@ -111,7 +111,7 @@ class StationEndpoint(ChargePoint):  # type: ignore[misc]
         finally:
             self._closed.set()
 
-    def afterwards(self, action: Callable[[], None]) -> None:
+    def afterwards(self, action: Callable[[], object]) -> None:
         """Do something as soon as the CALL under way is answered."""
         self._afterwards.append(action)
 

@@ -9,6 +9,7 @@ from .errors import (
     NotUploaded,
     Refused,
     StationError,
+    UploadFailed,
 )
 from .link import Link
 from .listener import Admission, CentralSystem, Desk, Verdict
@@ -44,6 +45,7 @@ __all__ = [
     "StationProfile",
     "Trust",
     "Upload",
+    "UploadFailed",
     "UploadReceiver",
     "Verdict",
     "capabilities",

@@ -48,5 +48,9 @@ class NotUploaded(StationError):
     """The station did not deliver the file that it was asked for."""
 
 
+class UploadFailed(NotUploaded):
+    """The station says that it could not upload a file, in a word of its own."""
+
+
 class NotStored(Exception):
     """What a station reported could not be stored; it is asked to send it again."""

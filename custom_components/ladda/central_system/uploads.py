@@ -17,7 +17,7 @@ from urllib.parse import unquote
 
 from aiohttp import BodyPartReader, ClientError, hdrs, web
 
-from .errors import NotUploaded
+from .errors import NotUploaded, UploadFailed
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -44,7 +44,7 @@ class Upload:
     identity: str
     until: datetime
     token: str = field(default_factory=lambda: secrets.token_hex(16))
-    done: asyncio.Future[StoredFile | str] = field(
+    done: asyncio.Future[StoredFile | NotUploaded] = field(
         default_factory=lambda: asyncio.get_running_loop().create_future()
     )
 
@@ -59,11 +59,11 @@ class Upload:
                 outcome = await asyncio.shield(self.done)
         except TimeoutError:
             raise NotUploaded(f"no file within {seconds:g} s") from None
-        if isinstance(outcome, str):
-            raise NotUploaded(outcome)
+        if isinstance(outcome, NotUploaded):
+            raise outcome
         return outcome
 
-    def settle(self, outcome: StoredFile | str) -> None:
+    def settle(self, outcome: StoredFile | NotUploaded) -> None:
         """Tell who waits; the first outcome counts."""
         if not self.done.done():
             self.done.set_result(outcome)
@@ -101,12 +101,12 @@ class UploadReceiver:
         """Tell who waits for a station's files that it failed to upload them."""
         for upload in self._expected.values():
             if upload.identity == identity:
-                upload.settle(why)
+                upload.settle(UploadFailed(why))
 
     def close(self) -> None:
         """Tell everybody who waits that nothing comes any more."""
         for upload in self._expected.values():
-            upload.settle("Ladda stops")
+            upload.settle(NotUploaded("Ladda stops"))
         self._expected.clear()
 
     async def receive(self, request: web.BaseRequest) -> web.Response:
@@ -175,7 +175,7 @@ class UploadReceiver:
         for token, upload in list(self._expected.items()):
             if upload.until <= now and token not in self._coming:
                 del self._expected[token]
-                upload.settle("the address has expired")
+                upload.settle(NotUploaded("the address has expired"))
 
 
 async def _capped(content: AsyncIterator[bytes], max_size: int) -> AsyncIterator[bytes]:

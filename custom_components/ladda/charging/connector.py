@@ -1,10 +1,11 @@
 """A connector: what is known of it, and what it measures now."""
 
 from collections import defaultdict
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from .model import ConnectorStatus, Context, Measurand, MeterValue, Phase
 from .reading import estimated_power, total_of
@@ -20,15 +21,16 @@ class RemoteStart(NamedTuple):
     token: str
     user: str | None
 
-    def as_data(self) -> list[str | None]:
+    def as_data(self) -> dict[str, str | None]:
         """Write it for the journal; `from_data` reads it back."""
-        return [self.at.isoformat(), self.token, self.user]
+        return {"at": self.at.isoformat(), "token": self.token, "user": self.user}
 
     @classmethod
-    def from_data(cls, data: list[str]) -> RemoteStart:
-        """Read what `as_data` wrote."""
-        at, token, user = data
-        return cls(datetime.fromisoformat(at), token, user)
+    def from_data(cls, data: Mapping[str, Any] | list[Any]) -> RemoteStart:
+        """Read what `as_data` wrote; it was a list in early journals."""
+        if isinstance(data, list):
+            data = dict(zip(cls._fields, data, strict=True))
+        return cls(datetime.fromisoformat(data["at"]), data["token"], data["user"])
 
 
 @dataclass(slots=True)

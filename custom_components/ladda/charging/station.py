@@ -6,6 +6,7 @@ again, give the same state. What its clock has shown is no part of that: it is
 found out anew.
 """
 
+from collections import deque
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -72,7 +73,11 @@ LATE: Final = timedelta(hours=1)
 # An available connector has no session; its stop may be on its way for so long.
 FORGOTTEN: Final = timedelta(minutes=5)
 _IDLE_REGISTER_EVERY: Final = timedelta(minutes=15)
+# A station that boots over and over tells nothing new; so many boots are kept in a time.
+BOOTS: Final = 3
+_BOOTS_WITHIN: Final = timedelta(minutes=10)
 _SECURITY_EVENT_EVERY: Final = timedelta(hours=1)
+_SECURITY_EVENTS: Final = 32  # kinds; the whitepaper has 18, vendors have their own
 _BY_START: Final = attrgetter("started_at", "id")
 
 
@@ -126,6 +131,8 @@ class Station:
     identity: str
     info: StationInfo | None = None
     booted_at: datetime | None = None
+    # the newest that are kept
+    boots: deque[datetime] = field(default_factory=lambda: deque(maxlen=BOOTS))
     connectors: dict[int, Connector] = field(default_factory=dict)
     open: dict[int, OpenSession] = field(default_factory=dict)
     clock: StationClock = field(default_factory=StationClock)
@@ -134,7 +141,7 @@ class Station:
     token_list: dict[str, Any] = field(default_factory=dict)
     jobs: dict[str, str] = field(default_factory=dict)  # how far each has come
     last_reservation: int = 0
-    last_security_event: tuple[SecurityEvent, datetime] | None = None
+    security_events: dict[str, datetime] = field(default_factory=dict)  # by kind
     last_request: CertificateRequested | None = None
 
     def connector(self, number: int) -> Connector:
@@ -146,6 +153,11 @@ class Station:
     def _seen(self, number: int) -> Connector:
         """Return what is known of a connector, without taking note of it."""
         return self.connectors.get(number) or Connector(number)
+
+    @property
+    def itself(self) -> Connector:
+        """What the station told of itself as a whole (OCPP 1.6 §3.8: connector 0)."""
+        return self._seen(0)
 
     def _sessions_at(self, connector: int) -> list[OpenSession]:
         """Return the sessions that go on at a connector, in the order of their starts."""
@@ -208,8 +220,10 @@ class Station:
     # --- boots and statuses ------------------------------------------------------
 
     def plan_boot(self, event: Booted, now: datetime) -> Plan:
-        """A station presents itself; kept when it says something new."""
+        """A station presents itself; of boots in quick succession not all are kept."""
         self.clock.restart()
+        if len(self.boots) == BOOTS and now - self.boots[0] < _BOOTS_WITHIN:
+            return Plan(lasting=False)
         info = event.info
         data = {name: getattr(info, name) for name in StationInfo.__slots__}
         return Plan(entries=(self.entry(Kind.BOOT, now, now, data),), lasting=False)
@@ -259,17 +273,19 @@ class Station:
     def plan_security_event(self, event: SecurityEvent, now: datetime) -> Plan:
         """A station noticed something about its security.
 
-        Some say the same again and again: once in an hour is enough.
+        Some say the same again and again, in varying words: each kind is kept once in
+        an hour, and of invented kinds not all are.
         """
-        if (last := self.last_security_event) is not None:
-            said, at = last
-            same = (said.kind, said.info) == (event.kind, event.info)
-            if same and now - at < _SECURITY_EVENT_EVERY:
-                return Plan(lasting=False)
-        self.last_security_event = event, now
+        recent = self._security_events_since(now - _SECURITY_EVENT_EVERY)
+        if event.kind in recent or len(recent) >= _SECURITY_EVENTS:
+            return Plan(lasting=False)
         data = {"event": event.kind, "info": event.info}
         at = self.clock.read(event.at, now).at
         return Plan(entries=(self.entry(Kind.SECURITY, at, now, data),), lasting=False)
+
+    def _security_events_since(self, since: datetime) -> dict[str, datetime]:
+        """Return the kinds of security events that were kept after a time, and when."""
+        return {kind: at for kind, at in self.security_events.items() if at > since}
 
     def plan_certificate_request(
         self, event: CertificateRequested, now: datetime
@@ -845,6 +861,7 @@ class Station:
             case Kind.BOOT:
                 self.info = StationInfo(**data)
                 self.booted_at = entry.occurred_at
+                self.boots.append(entry.occurred_at)
             case Kind.REMOTE_START:
                 self.connector(entry.connector).remote_start = RemoteStart(
                     entry.occurred_at, data["token"], data["user"]
@@ -862,6 +879,10 @@ class Station:
                 reservation = Reservation.from_data(data)
                 self.connector(entry.connector).reservation = reservation
                 self.last_reservation = max(self.last_reservation, data["id"])
+            case Kind.SECURITY:
+                since = entry.received_at - _SECURITY_EVENT_EVERY
+                recent = self._security_events_since(since)
+                self.security_events = recent | {data["event"]: entry.received_at}
             case Kind.FIRMWARE | Kind.DIAGNOSTICS | Kind.LOG:
                 self.jobs[entry.kind] = data["status"]
 

@@ -117,12 +117,11 @@ def _status(payload: dict[str, Any]) -> StatusReported:
     status = _STATUSES.get(values.text(told).casefold())
     if status is None:
         raise Refusal(ErrorCode.PROPERTY_CONSTRAINT_VIOLATION, "status is not known")
-    error = values.filled_text(payload.get("errorCode"))
     return StatusReported(
         connector=_connector(payload),
         status=status,
         at=values.moment(payload.get("timestamp")),
-        error="" if error.casefold() == "noerror" else error,
+        error=values.filled_text(payload.get("errorCode")),
         info=values.filled_text(payload.get("info")),
         vendor_error=values.filled_text(payload.get("vendorErrorCode")),
     )

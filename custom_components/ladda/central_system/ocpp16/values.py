@@ -15,6 +15,7 @@ DIGITS: Final = 12  # before the point: more are beyond any meter, a broken valu
 PLACES: Final = 30  # after it: more are no measurement but a way to fill memory
 INT32: Final = 2**31 - 1
 _WORD_START: Final = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
+_NOTHING: Final = re.compile(r"(0x)?0*|null|none|no ?error", re.IGNORECASE)
 
 
 def text(value: Any, length: int = MAX_TEXT) -> str:
@@ -40,7 +41,7 @@ def snake_case(word: str) -> str:
 def filled_text(value: Any, length: int = MAX_TEXT) -> str:
     """Read text that says something; words for nothing count as empty."""
     read = text(value, length)
-    return "" if read.casefold() in ("null", "none", "0x0000", "0") else read
+    return "" if _NOTHING.fullmatch(read) else read
 
 
 def number(value: Any) -> Decimal | None:
