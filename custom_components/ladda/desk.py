@@ -43,7 +43,7 @@ from .charging.events import (
 )
 from .charging.journal import Entry, Kind, amount_text
 from .charging.model import Authorization, Capabilities, Registration, StationInfo
-from .charging.open_session import OpenSession, readings_of
+from .charging.open_session import OpenSession
 from .charging.reservation import Ending, Reservation
 from .charging.session import Closing, Session
 from .charging.station import RESTORED, Admittance, Plan, RemoteStart, Station
@@ -436,8 +436,7 @@ class ChargingDesk:
         self, station: Station, event: TransactionStarted, now: datetime
     ) -> Decision:
         """A transaction began, or its beginning is told once more."""
-        moment = station.clock.read(event.at, now)
-        key = station.start_key(event, moment)
+        key = station.start_key(event, now)
         known = (
             station.same_start(event)
             if key is None
@@ -445,15 +444,18 @@ class ChargingDesk:
         )
         if known is not None:
             return station.started_again(known)
+        able = self.capabilities(station.identity)
+        connector = station.place(event, able.connectors)
         in_use = [
             opened.session.token or ""
             for other in self.stations.values()
             for opened in other.open.values()
             if (other.identity, opened.session.connector)
-            != (station.identity, event.connector)
+            != (station.identity, connector)
         ]
         plan = station.plan_start(
             event,
+            connector,
             now,
             next(self._ids),
             lambda at, asked: self._admit(station, event.token, at, asked, in_use),
@@ -491,7 +493,7 @@ class ChargingDesk:
                     await self._carry_out(station, plan)
                     return
                 entries = await energy_entries(self.ledger, [session])
-                opened = OpenSession.of(session, readings_of(entries[session.id]))
+                opened = OpenSession.of(session, entries[session.id])
         if opened is None:
             link.note("a stop of an unknown transaction")
             await self._carry_out(station, station.plan_orphan_stop(event, now))

@@ -50,6 +50,7 @@ _PRIVATE: Final = frozenset(
         "meter_serial",
         "name",
         "remote",
+        "salvaged",  # what a station said, tag and all
         "serial",
         "signed",  # by the meter, often with the tag
         "start_key",  # holds identity and tag

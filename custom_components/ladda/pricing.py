@@ -7,7 +7,7 @@ from .billing.rating import Rating, RunningRating, rate
 from .billing.tariffs import Tariff
 from .charging.energy import EnergyCurve
 from .charging.journal import READINGS, Entry, Kind
-from .charging.open_session import CLOSINGS, OpenSession, readings_of, until_closed
+from .charging.open_session import CLOSINGS, OpenSession, until_closed
 from .charging.session import Session
 from .charging.station import Plan, Station
 from .ledger import Ledger
@@ -88,11 +88,10 @@ class Pricing:
         )
         entries = await energy_entries(self._ledger, [session])
         known = until_closed(entries[session.id])
-        opened = OpenSession.of(session, readings_of(known))
+        opened = OpenSession.of(session, known)
         points = opened.energy.points
         if session.ended_at is not None:
-            curve = opened.energy.close(session.ended_at, session.meter_stop_wh)
-            points = list(curve.points)
+            points = list(opened.curve_again().points)
         return rate(tariff, points, timeline)
 
     def forget(self, session: int) -> None:

@@ -3,6 +3,7 @@
 The rows are those of OCPP-J 1.6 §4 and its errata, and what stations were seen to send.
 """
 
+import json
 from typing import Any
 
 from aiohttp import ClientWebSocketResponse, WSCloseCode
@@ -11,12 +12,13 @@ import pytest
 from custom_components.ladda.central_system.listener import MAX_FRAME
 from custom_components.ladda.charging.journal import Kind
 from tests.central_system.door import ask, hear, say, the_end, until
+from tests.desk.wire import stamp
 
 from .neighbours import METER_START, Neighbours
 
 SESSION = "the id of the session that goes on"
 ECHO = [2, "echo", "Heartbeat", {}]
-AT = "2026-11-23T04:00:00Z"
+AT = "2026-11-23T04:00:00Z"  # stands for now
 
 
 def call(action: str, **payload: Any) -> list[Any]:
@@ -253,7 +255,8 @@ TAKEN = {
 
 @pytest.mark.parametrize("frame", TAKEN.values(), ids=TAKEN)
 async def test_what_is_merely_odd_is_taken(yard: Neighbours, frame: list[Any]) -> None:
-    kind, id_, action, *rest = frame
+    now = stamp(yard.counter.clock())
+    kind, id_, action, *rest = json.loads(json.dumps(frame).replace(AT, now))
     if rest and rest[0] and rest[0].get("transactionId") == SESSION:
         rest = [rest[0] | {"transactionId": yard.session}]
     heard = await ask(yard.garage, [kind, id_, action, *rest])

@@ -261,7 +261,7 @@ async def live_through(path: Path, steps: Sequence[Any]) -> None:
         assert len(wire.heard) <= len(steps)
         assert not [frame for frame in wire.heard if frame[2] == "InternalError"]
         await books.check(neighbour)
-        await books.say("drive", ("stop", neighbour.id, 0, 6000, {}))
+        await books.say("drive", ("wait", 30), ("stop", neighbour.id, 0, 6000, {}))
         ended = await ledger.session(neighbour.id)
         assert ended is not None
         assert ended.energy_wh == 5000

@@ -15,7 +15,7 @@ from custom_components.ladda.charging.events import (
     TransactionStarted,
     TransactionStopped,
 )
-from custom_components.ladda.charging.journal import Entry, Kind
+from custom_components.ladda.charging.journal import READINGS, Entry, Kind
 from custom_components.ladda.charging.model import (
     Authorization,
     Channel,
@@ -28,7 +28,6 @@ from custom_components.ladda.charging.model import (
 from custom_components.ladda.charging.open_session import (
     CLOSINGS,
     OpenSession,
-    readings_of,
     until_closed,
 )
 from custom_components.ladda.charging.reading import Method, Reading
@@ -119,6 +118,7 @@ class Garage:
         self.sessions: dict[int, Session] = {}
         self.curves: dict[int, EnergyCurve] = {}
         self.asked: list[RemoteStart | None] = []
+        self.connectors: int | None = None  # as the station says
 
     def wait(self, minutes: float) -> None:
         """Let time pass."""
@@ -144,7 +144,7 @@ class Garage:
         self,
         meter_wh: float | None = 1000,
         token: str = ANNA,
-        connector: int = 1,
+        connector: int | None = 1,
         *,
         stamped: datetime | None = None,
     ) -> int:
@@ -155,8 +155,7 @@ class Garage:
             stamped or self.now,
             None if meter_wh is None else number(meter_wh),
         )
-        moment = self.station.clock.read(event.at, self.now)
-        key = self.station.start_key(event, moment)
+        key = self.station.start_key(event, self.now)
         known = (
             self.station.same_start(event)
             if key is None
@@ -164,9 +163,9 @@ class Garage:
         )
         if known is not None:
             return self.station.started_again(known).session
-        plan = self.station.plan_start(
-            event, self.now, len(self.sessions) + 1, self._admit
-        )
+        placed = self.station.place(event, self.connectors)
+        new_id = len(self.sessions) + 1
+        plan = self.station.plan_start(event, placed, self.now, new_id, self._admit)
         self.carry_out(plan)
         assert isinstance(plan.decision, Started)
         return plan.decision.session
@@ -199,7 +198,7 @@ class Garage:
             if session.closing == "reported":
                 self.carry_out(self.station.plan_second_stop(event, session, self.now))
                 return session
-            opened = OpenSession.of(session, readings_of(self.entries_of(session)))
+            opened = OpenSession.of(session, self.entries_of(session))
         if opened is None:
             self.carry_out(self.station.plan_orphan_stop(event, self.now))
             return None
@@ -276,7 +275,7 @@ class Garage:
 
     def entries_of(self, session: Session) -> list[Entry]:
         """The entries of a session that its energy is known from."""
-        kinds = (Kind.START, Kind.METER, *CLOSINGS)
+        kinds = (Kind.START, *READINGS, *CLOSINGS)
         return [
             entry
             for entry in self.journal
@@ -285,10 +284,8 @@ class Garage:
 
     def curve_again(self, session: Session) -> EnergyCurve:
         """The curve of an ended session, from the journal alone."""
-        readings = readings_of(until_closed(self.entries_of(session)))
-        energy = OpenSession.of(session, readings).energy
-        assert session.ended_at is not None
-        return energy.close(session.ended_at, session.meter_stop_wh)
+        entries = until_closed(self.entries_of(session))
+        return OpenSession.of(session, entries).curve_again()
 
     def restarted(self) -> Station:
         """A fresh station, as the journal and the sessions make it."""

@@ -1,5 +1,6 @@
 """Connectors: what they tell, what they measure, and their register."""
 
+from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 
@@ -399,7 +400,8 @@ def test_a_station_that_is_planned_for_is_left_as_it_is(garage: Garage) -> None:
 
     for connector in (1, 2):
         started = TransactionStarted(connector, BO, now, Decimal(3000))
-        station.plan_start(started, now, 9, admit)
+        station.place(replace(started, connector=None), 2)
+        station.plan_start(started, connector, now, 9, admit)
         station.same_start(started)
         for transaction in (None, number, number + 1):
             values = MeterValuesReported(connector, transaction, (value,))

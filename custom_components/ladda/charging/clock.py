@@ -13,8 +13,8 @@ TOLERANCE: Final = timedelta(seconds=5)
 # Old messages come in a burst; what is live and this far apart is not one of them.
 APART: Final = timedelta(minutes=1)
 _NONE: Final = timedelta()
-_FIRST_YEAR: Final = 2020  # before that no station that speaks to us was built
 _MOST_AHEAD: Final = timedelta(days=2)
+_MOST_BEHIND: Final = timedelta(days=90)
 
 
 class Moment(NamedTuple):
@@ -28,6 +28,11 @@ class Moment(NamedTuple):
     corrected: bool
     stamped: bool
 
+    @property
+    def believed(self) -> bool:
+        """Whether it is what the station's own clock said."""
+        return self.stamped and not self.corrected
+
 
 class StationClock:
     """Estimates how far a station's clock is behind ours, during one connection.
@@ -35,7 +40,9 @@ class StationClock:
     A message cannot come before it was written: where it seems to, the clock is
     ahead by at least that. A late message may be old, so that the clock is known to
     be behind only once two live messages agree on it, a minute or more apart. One
-    live message that agrees with our clock shows that the station's is right.
+    live message that agrees with our clock shows that the station's is right. What is
+    older than any station keeps is not believed: clocks without a battery wake up in
+    some year of the past.
     """
 
     __slots__ = ("_shown", "offset")
@@ -61,7 +68,7 @@ class StationClock:
         if at is None:
             return Moment(received_at, corrected=False, stamped=False)
         behind = received_at - at
-        if at.year < _FIRST_YEAR or behind < -_MOST_AHEAD:
+        if not -_MOST_AHEAD <= behind <= _MOST_BEHIND:
             return Moment(received_at, corrected=True, stamped=False)
         if behind < self.offset - TOLERANCE or (
             live and self._is_proof(behind, received_at)

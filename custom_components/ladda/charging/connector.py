@@ -7,8 +7,8 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any, NamedTuple
 
-from .model import ConnectorStatus, Context, Measurand, MeterValue, Phase
-from .reading import estimated_power, total_of
+from .model import ConnectorStatus, Measurand, MeterValue, Phase
+from .reading import estimated_power, shown_channels, total_of
 from .register import ConnectorRegister
 from .reservation import Reservation
 from .session import Session
@@ -53,6 +53,7 @@ class Connector:
     limit_way: str | None = None  # how the station took it
     last_session: Session | None = None
     reservation: Reservation | None = None
+    unassigned_wh: Decimal = Decimal(0)  # delivered outside of all known sessions
 
     @property
     def register_wh(self) -> Decimal | None:
@@ -91,13 +92,17 @@ class Connector:
         return Decimal(0) if self.status is ConnectorStatus.AVAILABLE else None
 
     def take_live(self, at: datetime, value: MeterValue) -> None:
-        """Take what is measured now."""
+        """Take what is measured now; of several contexts the one that counts.
+
+        Phases without a total mean that an earlier total is out of date.
+        """
         if self.live_at is not None and at < self.live_at:
             return
-        live = self.live
-        for (measurand, phase, context), amount in value.samples.items():
-            if context is not Context.BEGIN:
-                live[measurand][phase] = amount
+        for measurand, channels in shown_channels(tuple(value.samples)):
+            live = self.live[measurand]
+            live.pop(Phase.TOTAL, None)
+            for channel in channels:
+                live[channel.phase] = value.samples[channel]
         self.live_at = at
 
     def come_to_rest(self) -> None:

@@ -64,6 +64,22 @@ class EnergyCurve(NamedTuple):
     meter_wh: Decimal | None  # the meter at the end, where it can be believed
 
 
+class Most(NamedTuple):
+    """The most that a session can have taken, in all and since it was last heard of. Wh."""
+
+    in_all: Decimal
+    lately: Decimal
+
+    def as_data(self) -> list[str]:
+        """Write it for the journal; `from_data` reads it back."""
+        return [str(self.in_all), str(self.lately)]
+
+    @classmethod
+    def from_data(cls, data: Iterable[str]) -> Most:
+        """Read what `as_data` wrote."""
+        return cls(*map(Decimal, data))
+
+
 class EnergyFold:
     """Follows the energy of one session, reading by reading.
 
@@ -184,22 +200,26 @@ class EnergyFold:
         ended_at: datetime,
         meter_stop_wh: Decimal | None,
         more: Iterable[Reading] = (),
+        most: Most | None = None,
     ) -> EnergyCurve:
         """Tell what the session took if it ended so; nothing changes by that.
 
         Stop minus start counts wherever it can be; otherwise what the readings say,
-        and a flag says so. `more` readings came with the end.
+        and a flag says so. `more` readings came with the end; more than `most`, where
+        that is known, cannot be.
         """
         fold = EnergyFold(self._started_at, self._meter_start_wh)
         for reading in _in_order((*self.readings, *more)):
             if reading.at >= self._started_at:
                 fold.add(reading._replace(at=min(reading.at, ended_at)))
-        return fold.curve(ended_at, meter_stop_wh)
+        return fold.curve(ended_at, meter_stop_wh, most)
 
-    def curve(self, ended_at: datetime, meter_stop_wh: Decimal | None) -> EnergyCurve:
+    def curve(
+        self, ended_at: datetime, meter_stop_wh: Decimal | None, most: Most | None
+    ) -> EnergyCurve:
         """Return the curve of a session whose readings came in order, up to its end."""
         stop_wh = self._meter_end_wh if meter_stop_wh is None else meter_stop_wh
-        energy = None if stop_wh is None else self._by_stop(ended_at, stop_wh)
+        energy = None if stop_wh is None else self._by_stop(ended_at, stop_wh, most)
         method = self.method or Method.START_AND_STOP
         flags = []
         if rescaled := self._reader is not None and self._reader.rescaled:
@@ -219,7 +239,9 @@ class EnergyFold:
             stop_wh,
         )
 
-    def _by_stop(self, ended_at: datetime, stop_wh: Decimal) -> Decimal | None:
+    def _by_stop(
+        self, ended_at: datetime, stop_wh: Decimal, most: Most | None
+    ) -> Decimal | None:
         """Return the energy by the register at the end; None where that cannot be.
 
         Its scale may have changed since the start: then it is read on the new one. That
@@ -230,7 +252,10 @@ class EnergyFold:
         reported = None
         if (start_wh := self._meter_start_wh) is not None:
             difference = stop_wh - start_wh
-            reported = difference if 0 <= difference <= MOST_AT_ONCE_WH else None
+            in_all = MOST_AT_ONCE_WH if most is None else most.in_all
+            reported = difference if 0 <= difference <= in_all else None
+        if most is not None and stop_wh - self._reader.last.wh > most.lately:
+            reported = None
         if reported is not None and (
             not self._reader.rescaled or reported > most_wh(ended_at - self._started_at)
         ):

@@ -44,18 +44,27 @@ class TokenPresented:
 
 @dataclass(frozen=True, slots=True)
 class TransactionStarted:
-    """A transaction began at a connector; the register read `meter_start_wh`."""
+    """A transaction began at a connector; the register read `meter_start_wh`.
 
-    connector: int
+    `connector` is None where it cannot be read. `salvaged` holds what the station said,
+    as it came, where not all of it could be read.
+    """
+
+    connector: int | None
     token: str
     at: datetime | None
     meter_start_wh: Decimal | None
     reservation: int | None = None
+    salvaged: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class TransactionStopped:
-    """A transaction ended; the register read `meter_stop_wh`."""
+    """A transaction ended; the register read `meter_stop_wh`.
+
+    `transaction` is 0 where it stands for none. `salvaged` holds what the station said,
+    as it came, where not all of it could be read.
+    """
 
     transaction: int
     at: datetime | None
@@ -63,6 +72,7 @@ class TransactionStopped:
     token: str | None = None
     reason: str = "Local"
     values: tuple[MeterValue, ...] = ()
+    salvaged: str = ""
 
 
 @dataclass(frozen=True, slots=True)

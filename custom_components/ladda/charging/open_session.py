@@ -1,15 +1,15 @@
 """A session that goes on, and how the journal's entries make it."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
-from datetime import datetime
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Final
 
-from .energy import EnergyCurve, EnergyFold
+from .energy import EnergyCurve, EnergyFold, Most
 from .journal import READINGS, Entry, Kind
 from .reading import Reading
-from .register import ConnectorRegister
+from .register import ConnectorRegister, most_wh
 from .session import Closing, Flag, Session
 
 CLOSINGS: Final = (Kind.STOP, Kind.CLOSE, Kind.LATE_STOP)
@@ -21,23 +21,50 @@ _BY_CLOSING: Final = (Flag.METER_RESCALED, Flag.METER_STOP_IMPLAUSIBLE)
 class OpenSession:
     """A session that goes on, and its energy so far.
 
-    `register_at_start_wh` is where the connector's register stood at its start,
-    None for one that is only looked at again.
+    `register_at_start_wh` is where the connector's register stood at its start, None
+    for one that is only looked at again. `began_to_hear` and `last_heard` are when we
+    first and last heard of it. `aliases` are ids that the station calls it by, too.
+    `judged_by` is what its end was judged by, if it has ended.
     """
 
     session: Session
     energy: EnergyFold
+    began_to_hear: datetime
+    last_heard: datetime
     register_at_start_wh: Decimal | None = None
+    aliases: set[int] = field(default_factory=set)
+    judged_by: Most | None = None
 
     @classmethod
-    def of(cls, session: Session, readings: Iterable[Reading] = ()) -> OpenSession:
-        """Take up a session with the readings that were taken of it."""
+    def of(cls, session: Session, entries: Iterable[Entry] = ()) -> OpenSession:
+        """Take up a session as its entries, in the order of the journal, tell of it."""
         unknown = Flag.METER_START_UNKNOWN in session.flags
         start_wh = None if unknown else session.meter_start_wh
-        opened = cls(session, EnergyFold(session.started_at, start_wh))
-        for reading in readings:
-            opened.energy.add(reading)
+        energy = EnergyFold(session.started_at, start_wh)
+        opened = cls(session, energy, session.started_at, session.started_at)
+        for entry in entries:
+            opened.take(entry)
         return opened
+
+    def take(self, entry: Entry) -> None:
+        """Take what an entry tells of the session: its start, a reading, or its end."""
+        if entry.kind == Kind.START:
+            register = ConnectorRegister.from_data(entry.data["register"])
+            self.register_at_start_wh = register.wh
+            self.began_to_hear = self.last_heard = entry.received_at
+        elif entry.kind in READINGS:
+            reading = Reading.from_data(entry.occurred_at, entry.data)
+            self.take_reading(reading, entry)
+        elif entry.kind in CLOSINGS:
+            most = entry.data.get("most")
+            self.judged_by = None if most is None else Most.from_data(most)
+
+    def take_reading(self, reading: Reading, entry: Entry) -> None:
+        """Take a reading that an entry keeps."""
+        self.energy.add(reading)
+        self.last_heard = entry.received_at
+        if (alias := entry.data.get("alias")) is not None:
+            self.aliases.add(alias)
 
     @property
     def register_wh(self) -> Decimal | None:
@@ -45,14 +72,29 @@ class OpenSession:
         start = self.register_at_start_wh
         return None if start is None else start + self.energy.delivered_wh
 
+    def most(self, ended_at: datetime, now: datetime) -> Most | None:
+        """Return the most that it can have taken by an end of which we hear now.
 
-def readings_of(entries: Iterable[Entry]) -> list[Reading]:
-    """Return the readings among a session's entries."""
-    return [
-        Reading.from_data(entry.occurred_at, entry.data)
-        for entry in entries
-        if entry.kind in READINGS
-    ]
+        A station's clock may be slow, so that the longer of both times counts; one that
+        stood still, or had to be set right, says nothing.
+        """
+        stood_still = ended_at == self.session.started_at
+        if stood_still or Flag.CLOCK_CORRECTED in self.session.flags:
+            return None
+        in_all = max(ended_at - self.session.started_at, now - self.began_to_hear)
+        since = ended_at - self.energy.points[-1].at
+        if since < timedelta():  # the last reading has no time that can be believed
+            return Most(most_wh(in_all), most_wh(in_all))
+        lately = max(since, now - self.last_heard)
+        return Most(most_wh(in_all), most_wh(lately))
+
+    def curve_again(self) -> EnergyCurve:
+        """Return the curve of a session that has ended, as it was found then."""
+        session = self.session
+        assert session.ended_at is not None
+        return self.energy.close(
+            session.ended_at, session.meter_stop_wh, most=self.judged_by
+        )
 
 
 def until_closed(entries: Iterable[Entry]) -> list[Entry]:
@@ -63,11 +105,6 @@ def until_closed(entries: Iterable[Entry]) -> list[Entry]:
     told = list(entries)
     closings = [place for place, entry in enumerate(told) if entry.kind in CLOSINGS]
     return told[: closings[-1]] if closings else told
-
-
-def carry_register(opened: OpenSession, start: Entry) -> None:
-    """Set where the register stood at a session's start from the entry of that."""
-    opened.register_at_start_wh = ConnectorRegister.from_data(start.data["register"]).wh
 
 
 def closed_session(

@@ -169,6 +169,18 @@ def _layout(channels: tuple[Channel, ...]) -> _Layout:
     return _Layout(method, context, energy, power, current, voltage)
 
 
+@lru_cache(maxsize=1024)
+def shown_channels(
+    channels: tuple[Channel, ...],
+) -> tuple[tuple[Measurand, tuple[Channel, ...]], ...]:
+    """Find the channels that say what is measured now, by measurand.
+
+    What was measured at a transaction's begin is not.
+    """
+    now = tuple(each for each in channels if each.context is not Context.BEGIN)
+    return tuple(_by_measurand(now).items())
+
+
 def _by_measurand(
     channels: tuple[Channel, ...],
 ) -> dict[Measurand, tuple[Channel, ...]]:

@@ -24,6 +24,7 @@ class Flag(StrEnum):
     """What is to be known of a session's times and energy before believing them."""
 
     CLOCK_CORRECTED = "clock_corrected"
+    CONNECTOR_ASSUMED = "connector_assumed"  # 0: there was no telling at which it was
     METER_START_ASSUMED = "meter_start_assumed"  # it is where the meter last stood
     METER_START_UNKNOWN = "meter_start_unknown"  # the first reading is the baseline
     METER_RESCALED = "meter_rescaled"

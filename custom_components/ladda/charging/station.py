@@ -15,10 +15,10 @@ from operator import attrgetter
 from types import MappingProxyType
 from typing import Any, Final, NamedTuple
 
-from .clock import AlignedStamps, Moment, StationClock
+from .clock import APART, AlignedStamps, Moment, StationClock
 from .connector import Connector, RemoteStart
 from .decisions import Decision, Declined, Noted, Started
-from .energy import EnergyCurve
+from .energy import EnergyCurve, Most
 from .events import (
     Booted,
     CertificateRequested,
@@ -31,9 +31,9 @@ from .events import (
 )
 from .journal import READINGS, Entry, Kind, amount_text
 from .model import Authorization, ConnectorStatus, Context, MeterValue, StationInfo
-from .open_session import OpenSession, carry_register, closed_session, readings_of
+from .open_session import OpenSession, closed_session
 from .reading import Reading, reading_of
-from .register import ConnectorRegister
+from .register import ConnectorRegister, Shown
 from .reservation import Ending, Reservation, ended_by_status
 from .session import Closing, Flag, Session
 
@@ -72,6 +72,14 @@ REMOTE_START_WINDOW: Final = timedelta(minutes=6)
 LATE: Final = timedelta(hours=1)
 # An available connector has no session; its stop may be on its way for so long.
 FORGOTTEN: Final = timedelta(minutes=5)
+# What the times of two sessions may overlap by, for clocks that were set in between.
+OVERLAP: Final = timedelta(minutes=5)
+_PLUGGED_IN: Final = (
+    ConnectorStatus.PREPARING,
+    ConnectorStatus.CHARGING,
+    ConnectorStatus.SUSPENDED_EV,
+    ConnectorStatus.SUSPENDED_EVSE,
+)
 _IDLE_REGISTER_EVERY: Final = timedelta(minutes=15)
 # A station that boots over and over tells nothing new; so many boots are kept in a time.
 BOOTS: Final = 3
@@ -332,7 +340,7 @@ class Station:
         ]
 
     def _reservations_used(
-        self, event: TransactionStarted, now: datetime
+        self, event: TransactionStarted, at_connector: int, now: datetime
     ) -> list[Entry]:
         """End the reservations that a start uses (OCPP 1.6 §5.13).
 
@@ -346,7 +354,7 @@ class Station:
                 reservation.id == event.reservation
                 or (
                     event.reservation is None
-                    and connector.number == event.connector
+                    and connector.number == at_connector
                     and _same_token(reservation.token, event.token)
                 )
             )
@@ -362,9 +370,29 @@ class Station:
 
     # --- starts ------------------------------------------------------------------
 
-    def start_key(self, event: TransactionStarted, moment: Moment) -> str | None:
+    def place(self, event: TransactionStarted, told: int | None) -> int:
+        """Tell at which connector a transaction began; 0: there is no telling.
+
+        `told` is how many the station says that it has. Where it does not say which one
+        it was, it is the only one; else one where no session goes on, for a guess must
+        not end anybody's session.
+        """
+        if event.connector is not None:
+            return event.connector
+        seen = {number for number in self.connectors if number}
+        numbers = sorted(seen | set(range(1, (told or 1) + 1)))
+        if len(numbers) == 1:
+            return numbers[0]
+        free = [number for number in numbers if self.session_at(number) is None]
+        taken = [n for n in free if self._seen(n).status in _PLUGGED_IN]
+        for likely in (free, taken):
+            if len(likely) == 1:
+                return likely[0]
+        return 0
+
+    def start_key(self, event: TransactionStarted, now: datetime) -> str | None:
         """Return what makes a repeated start the same; None where its time is unknown."""
-        if event.at is None or not moment.stamped:
+        if event.at is None or not self.clock.read(event.at, now).stamped:
             return None
         parts = (
             self.identity,
@@ -377,25 +405,27 @@ class Station:
 
     def same_start(self, event: TransactionStarted) -> Session | None:
         """Find the open session that a start without a usable time repeats."""
-        opened = self.session_at(event.connector)
-        if opened is None or opened.energy.readings:
-            return None
-        session = opened.session
-        same = (
-            _same_token(event.token, session.token)
-            and event.meter_start_wh == session.meter_start_wh
+        return next(
+            (
+                opened.session
+                for opened in self.open.values()
+                if event.connector in (None, opened.session.connector)
+                and not opened.energy.readings
+                and _same_token(event.token, opened.session.token)
+                and event.meter_start_wh == opened.session.meter_start_wh
+            ),
+            None,
         )
-        return session if same else None
 
     def started_again(self, session: Session) -> Started:
         """A start told once more: the same answer, and nothing happens."""
         return Started(session.id, session.authorization)
 
     def pending_remote_start(
-        self, event: TransactionStarted, at: datetime
+        self, event: TransactionStarted, connector: int, at: datetime
     ) -> RemoteStart | None:
         """Find the request of ours that a start answers."""
-        asked = self._seen(event.connector).remote_start
+        asked = self._seen(connector).remote_start
         if asked is None or not _same_token(asked.token, event.token):
             return None
         in_time = abs(at - asked.at) <= REMOTE_START_WINDOW
@@ -404,27 +434,30 @@ class Station:
     def plan_start(
         self,
         event: TransactionStarted,
+        connector: int,
         now: datetime,
         new_id: int,
         admit: Callable[[datetime, RemoteStart | None], Admittance],
     ) -> Plan:
         """A transaction began: a session of its own, whatever the answer (§4.8)."""
-        moment = self.clock.read(event.at, now)
-        ended, register = self._ended_by_start(event, moment.at, now)
+        moment = self._start_moment(event, connector, now)
+        ended, register = self._ended_by_start(event, connector, moment, now)
         start_wh, flags = self._meter_start(event, register)
-        if moment.corrected:
+        if not moment.believed:
             flags.append(Flag.CLOCK_CORRECTED)
-        asked = self.pending_remote_start(event, moment.at)
+        if event.connector is None:
+            flags.append(Flag.CONNECTOR_ASSUMED)
+        asked = self.pending_remote_start(event, connector, moment.at)
         admitted = admit(moment.at, asked)
         session = Session(
             id=new_id,
             station=self.identity,
-            connector=event.connector,
+            connector=connector,
             token=event.token or None,
             authorization=admitted.authorization,
             started_at=moment.at,
             meter_start_wh=start_wh,
-            start_key=self.start_key(event, moment),
+            start_key=self.start_key(event, now),
             user=admitted.user,
             user_name=admitted.user_name,
             tariff=admitted.tariff,
@@ -438,17 +471,32 @@ class Station:
             register = register.grown(moment.at, register.wh)
         else:
             register = register.read(moment.at, shown)
-        entry = self._start_entry(session, register, now, asked)
+        entry = self._start_entry(session, register, now, asked, event)
         return Plan(
             Started(new_id, admitted.authorization, admitted.until),
             (
                 *(ending.entry for ending in ended),
                 entry,
-                *self._reservations_used(event, now),
+                *self._reservations_used(event, connector, now),
             ),
             (*(ending.session for ending in ended), session),
             {ending.session.id: ending.curve for ending in ended},
         )
+
+    def _start_moment(
+        self, event: TransactionStarted, connector: int, now: datetime
+    ) -> Moment:
+        """Tell when a transaction began, by our clock.
+
+        Stations tell of transactions in their order (OCPP 1.6 §3.7): a start that is
+        stamped before the last session at its connector ended is stamped wrongly.
+        """
+        moment = self.clock.read(event.at, now)
+        last = self._seen(connector).last_session
+        overlaps = last and last.ended_at and moment.at < last.ended_at - OVERLAP
+        if overlaps and last and Flag.CLOCK_CORRECTED not in last.flags:
+            return Moment(now, corrected=True, stamped=False)
+        return moment
 
     def _meter_start(
         self, event: TransactionStarted, register: ConnectorRegister | None
@@ -470,6 +518,7 @@ class Station:
         register: ConnectorRegister,
         now: datetime,
         asked: RemoteStart | None,
+        event: TransactionStarted,
     ) -> Entry:
         """Make the entry that keeps all that is known of a session at its start."""
         pending = self._seen(session.connector).remote_start if asked is None else None
@@ -486,33 +535,52 @@ class Station:
             "register": register.as_data(),
             "flags": list(session.flags),
             "start_key": session.start_key,
-        }
+            "unassigned_wh": str(self._unassigned_wh(session)),
+        } | _salvaged(event)
         return self._session_entry(Kind.START, session, session.started_at, now, data)
+
+    def _unassigned_wh(self, session: Session) -> Decimal:
+        """Return what a connector has delivered outside of all sessions that we know.
+
+        A transaction starts where the last one stopped (OCPP 1.6 §7.31): if the meter
+        moved in between, somebody charged whom nobody has told of.
+        """
+        connector = self._seen(session.connector)
+        last = connector.last_session
+        before = connector.unassigned_wh
+        if last is None or last.meter_stop_wh is None or last.ended_at is None:
+            return before
+        stopped = Shown(last.ended_at, last.meter_stop_wh)
+        if not stopped.leads_to(session.started_at, session.meter_start_wh):
+            return before
+        return before + max(session.meter_start_wh - last.meter_stop_wh, Decimal(0))
 
     # --- ends --------------------------------------------------------------------
 
     def _ended_by_start(
-        self, event: TransactionStarted, at: datetime, now: datetime
+        self, event: TransactionStarted, connector: int, moment: Moment, now: datetime
     ) -> tuple[list[_Ending], ConnectorRegister | None]:
         """End the sessions that a new one at their connector shows to be over.
 
-        Each took what the register grew by until the next one began.
+        Each took what the register grew by until the next one began. Where nobody knows
+        at which connector they are, they are not shown to be over.
         """
         older = [
             opened
-            for opened in self._sessions_at(event.connector)
-            if opened.session.started_at <= at
+            for opened in self._sessions_at(connector)
+            if connector and opened.session.started_at <= moment.at
         ]
         starts: list[tuple[datetime, Decimal | None]] = [
             (opened.session.started_at, opened.session.meter_start_wh)
             for opened in older[1:]
         ]
-        register = self._seen(event.connector).register
+        register = self._seen(connector).register
         endings = []
         for opened, (next_at, next_wh) in zip(
-            older, [*starts, (at, event.meter_start_wh)], strict=False
+            older, [*starts, (moment.at, event.meter_start_wh)], strict=False
         ):
-            ending = self._estimated_end(opened, register, now, next_at, next_wh)
+            most = opened.most(next_at, now) if moment.believed else None
+            ending = self._estimated_end(opened, register, now, next_at, next_wh, most)
             register = ending.register
             endings.append(ending)
         return endings, register
@@ -524,6 +592,7 @@ class Station:
         now: datetime,
         next_at: datetime,
         next_wh: Decimal | None = None,
+        most: Most | None = None,
     ) -> _Ending:
         """End a session that the station did not end, at what is known of it.
 
@@ -534,7 +603,7 @@ class Station:
         ended_at, stop_wh = energy.points[-1].at, None
         curve = energy.close(ended_at, None)
         if next_wh is not None:
-            until_next = energy.close(next_at, next_wh)
+            until_next = energy.close(next_at, next_wh, most=most)
             known = until_next.energy_wh
             likelier = known > curve.energy_wh or (
                 known > 0 and not curve.method.measures
@@ -545,7 +614,11 @@ class Station:
             opened.session, ended_at, stop_wh, "", Closing.ESTIMATED, curve
         )
         register = self._register_after(opened, register, ended_at, curve)
-        data = {"meter_stop_wh": amount_text(stop_wh), "register": _snapshot(register)}
+        data = {
+            "meter_stop_wh": amount_text(stop_wh),
+            "register": _snapshot(register),
+            "most": most and most.as_data(),
+        }
         entry = self._session_entry(Kind.CLOSE, closed, ended_at, now, data)
         return _Ending(closed, entry, curve, register)
 
@@ -573,16 +646,21 @@ class Station:
     ) -> OpenSession | None:
         """Find the open session that a stop ends.
 
-        Stations that started offline may stop with an id that stands for none
-        (errata 3.18): then it is the only session that fits.
+        A station that started it offline may call it by an id of its own, which its
+        meter values have told, or by one that stands for none (errata 3.18): then it is
+        the only session that fits.
         """
-        if (opened := self.open.get(event.transaction)) or event.transaction:
-            return opened
-        at = self.clock.read(event.at, now).at
+        moment = self.clock.read(event.at, now)
+        if event.transaction:
+            named = self.open.get(event.transaction) or next(
+                (one for one in self.open.values() if event.transaction in one.aliases),
+                None,
+            )
+            return named if named and _may_have_ended(named, moment) else None
         fitting = [
             opened
             for opened in self.open.values()
-            if opened.session.started_at <= at
+            if opened.session.started_at <= moment.at
             and (
                 event.meter_stop_wh is None
                 or event.meter_stop_wh >= opened.session.meter_start_wh
@@ -604,7 +682,8 @@ class Station:
             for reading in readings
         ]
         ended_at = max(moment.at, session.started_at)
-        curve = opened.energy.close(ended_at, event.meter_stop_wh, readings)
+        most = opened.most(ended_at, now) if moment.believed else None
+        curve = opened.energy.close(ended_at, event.meter_stop_wh, readings, most)
         closed = closed_session(
             session,
             ended_at,
@@ -612,14 +691,15 @@ class Station:
             event.reason,
             Closing.REPORTED,
             curve,
-            corrected=moment.corrected,
+            corrected=not moment.believed,
         )
         data: dict[str, Any] = {
             "meter_stop_wh": amount_text(event.meter_stop_wh),
             "reason": event.reason,
             "token": event.token,
-            "corrected": moment.corrected,
-        }
+            "corrected": not moment.believed,
+            "most": most and most.as_data(),
+        } | _salvaged(event)
         kind = Kind.LATE_STOP
         if session.is_open:
             kind = Kind.STOP
@@ -678,7 +758,7 @@ class Station:
                 {"at": reading.at.isoformat(), **reading.as_data()}
                 for reading in _readings(self.timed(event.values, now))
             ],
-        }
+        } | _salvaged(event)
         at = self.clock.read(event.at, now).at
         if session is None:
             return self.entry(kind, at, now, data)
@@ -691,12 +771,16 @@ class Station:
         return [TimedValue(self._moment_of(value, now), value) for value in values]
 
     def _moment_of(self, value: MeterValue, now: datetime) -> datetime:
-        """Tell when a meter was read, by our clock."""
-        at = self.clock.read(value.at, now).at
+        """Tell when a meter was read, by our clock.
+
+        Of two values that are late by the same, and come a minute or more apart, none
+        was kept for later: then it is the clock that is late.
+        """
         for channel in value.samples:
             if channel.context is Context.CLOCK:
-                return self.aligned.read(at, now)
-        return at
+                return self.aligned.read(self.clock.read(value.at, now).at, now)
+        late = value.at is not None and now - value.at > APART
+        return self.clock.read(value.at, now, live=late).at
 
     def connector_of(self, event: MeterValuesReported) -> int:
         """Return the connector that meter values are of: its transaction knows best."""
@@ -718,8 +802,10 @@ class Station:
             return self._plan_idle_readings(event.connector, values, now)
         readings = _readings(values)
         kind = Kind.METER if opened else Kind.LATE_METER
+        alias = event.transaction if event.transaction != session.id else None
         entries = [
-            self._meter_entry(kind, session, reading, now) for reading in readings
+            self._meter_entry(kind, session, reading, now, alias)
+            for reading in readings
         ]
         return Plan(entries=tuple(entries), readings={session.id: readings})
 
@@ -735,6 +821,8 @@ class Station:
             known := self.open.get(event.transaction)
         ):
             return known
+        if not event.connector:  # the meter of the whole station
+            return None
         opened = self.session_at(event.connector)
         if opened is None or event.transaction is None:
             return opened
@@ -779,10 +867,17 @@ class Station:
         return Plan(entries=tuple(entries), lasting=False)
 
     def _meter_entry(
-        self, kind: Kind, session: Session, reading: Reading, now: datetime
+        self,
+        kind: Kind,
+        session: Session,
+        reading: Reading,
+        now: datetime,
+        alias: int | None = None,
     ) -> Entry:
-        """Make the entry that keeps a reading of a session."""
+        """Make the entry that keeps a reading; `alias`: the session's id at the station."""
         data = reading.as_data()
+        if alias is not None:
+            data["alias"] = alias
         number, connector = session.id, session.connector
         return Entry(kind, self.identity, reading.at, now, data, connector, number)
 
@@ -810,8 +905,8 @@ class Station:
                 self.apply_entry(entry)
         for number, readings in plan.readings.items():
             if (opened := self.open.get(number)) is not None:
-                for reading in readings:
-                    opened.energy.add(reading)
+                for reading, entry in zip(readings, plan.entries, strict=True):
+                    opened.take_reading(reading, entry)
                 self._grow(opened)
 
     def _end(self, session: Session) -> None:
@@ -826,12 +921,7 @@ class Station:
 
     def resume(self, session: Session, entries: Iterable[Entry]) -> None:
         """Go on with a session after a restart, from its entries in their order."""
-        told = list(entries)
-        opened = OpenSession.of(session, readings_of(told))
-        for entry in told:
-            if entry.kind == Kind.START:
-                carry_register(opened, entry)
-        self.open[session.id] = opened
+        opened = self.open[session.id] = OpenSession.of(session, entries)
         self._grow(opened)
 
     def replace_session(self, session: Session) -> None:
@@ -892,8 +982,9 @@ class Station:
         connector.register = ConnectorRegister.from_data(entry.data["register"])
         pending = entry.data["pending"]
         connector.remote_start = pending and RemoteStart.from_data(pending)
+        connector.unassigned_wh = Decimal(entry.data.get("unassigned_wh", 0))
         if entry.session is not None and (opened := self.open.get(entry.session)):
-            carry_register(opened, entry)
+            opened.take(entry)
 
     def _grow(self, opened: OpenSession) -> None:
         """Raise the connector's register with its session."""
@@ -906,6 +997,21 @@ def _readings(values: Iterable[TimedValue]) -> tuple[Reading, ...]:
     """Read what meter values say about energy."""
     read = [reading_of(value, at) for at, value in values]
     return tuple([reading for reading in read if reading is not None])
+
+
+def _may_have_ended(opened: OpenSession, moment: Moment) -> bool:
+    """Tell whether a session can have ended at a moment.
+
+    Ids come again: a stop from long before it began is that of another transaction.
+    """
+    session = opened.session
+    clear = moment.believed and Flag.CLOCK_CORRECTED not in session.flags
+    return not clear or moment.at >= session.started_at - OVERLAP
+
+
+def _salvaged(event: TransactionStarted | TransactionStopped) -> dict[str, str]:
+    """Return what a station said, where not all of it could be read, for a person to see."""
+    return {"salvaged": event.salvaged} if event.salvaged else {}
 
 
 def _is_forgotten(opened: OpenSession, connector: Connector, now: datetime) -> bool:

@@ -1,7 +1,9 @@
 """Calls become events, decisions become answers; transactions are salvaged."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
 from decimal import Decimal
+import json
 from typing import Any
 
 from hypothesis import given, strategies as st
@@ -122,6 +124,7 @@ FIELDS = [
             ),
         ),
         ("Authorize", {"idTag": 4711}, TokenPresented("4711")),
+        ("Authorize", {"idTag": 1.5}, TokenPresented("1.5")),
         ("Authorize", {"idTag": ""}, TokenPresented("")),
         (
             "StartTransaction",
@@ -216,12 +219,15 @@ def test_what_a_station_reports(
 @pytest.mark.parametrize(
     ("payload", "event"),
     [
-        ({"meterStart": 5}, TransactionStarted(1, "", None, Decimal(5))),
+        ({"meterStart": 5}, TransactionStarted(None, "", None, Decimal(5))),
         (
             {"connectorId": 0, "meterStart": 5},
-            TransactionStarted(1, "", None, Decimal(5)),
+            TransactionStarted(None, "", None, Decimal(5)),
         ),
-        ({"connectorId": 99, "timestamp": AT}, TransactionStarted(1, "", NOW, None)),
+        (
+            {"connectorId": 99, "timestamp": AT},
+            TransactionStarted(None, "", NOW, None),
+        ),
         ({"connectorId": 2}, TransactionStarted(2, "", None, None)),
         (
             {"connectorId": 2, "idTag": {}, "meterStart": "x", "timestamp": 7},
@@ -229,8 +235,13 @@ def test_what_a_station_reports(
         ),
     ],
 )
-def test_a_start_is_salvaged(payload: dict[str, Any], event: StationEvent) -> None:
-    assert inbound.read("StartTransaction", payload) == event
+def test_a_start_is_salvaged_and_kept_as_it_came(
+    payload: dict[str, Any], event: TransactionStarted
+) -> None:
+    read = inbound.read("StartTransaction", payload)
+    assert isinstance(read, TransactionStarted)
+    assert json.loads(read.salvaged) == payload
+    assert replace(read, salvaged="") == event
 
 
 @pytest.mark.parametrize(
@@ -244,8 +255,19 @@ def test_a_start_is_salvaged(payload: dict[str, Any], event: StationEvent) -> No
         ({"transactionId": 7, "idTag": 3}, TransactionStopped(7, None, None, "3")),
     ],
 )
-def test_a_stop_is_salvaged(payload: dict[str, Any], event: StationEvent) -> None:
-    assert inbound.read("StopTransaction", payload) == event
+def test_a_stop_is_salvaged_and_kept_as_it_came(
+    payload: dict[str, Any], event: TransactionStopped
+) -> None:
+    read = inbound.read("StopTransaction", payload)
+    assert isinstance(read, TransactionStopped)
+    assert json.loads(read.salvaged) == payload
+    assert replace(read, salvaged="") == event
+
+
+def test_of_a_message_that_is_too_long_the_beginning_is_kept() -> None:
+    read = inbound.read("StartTransaction", {"meterStart": 5, "more": "x" * 10**5})
+    assert isinstance(read, TransactionStarted)
+    assert len(read.salvaged) == inbound.MAX_SALVAGED
 
 
 @pytest.mark.parametrize(
@@ -287,6 +309,13 @@ def test_meter_values_are_salvaged(
         ("StopTransaction", {"idTag": "04AA"}, ErrorCode.PROTOCOL_ERROR),
         ("MeterValues", {"meterValue": []}, ErrorCode.PROTOCOL_ERROR),
         ("MeterValues", {"connectorId": -1}, ErrorCode.PROPERTY_CONSTRAINT_VIOLATION),
+        ("Authorize", {"idTag": "4" * 300}, ErrorCode.PROPERTY_CONSTRAINT_VIOLATION),
+        ("DataTransfer", {"data": "x"}, ErrorCode.PROTOCOL_ERROR),
+        ("DataTransfer", {"vendorId": []}, ErrorCode.TYPE_CONSTRAINT_VIOLATION),
+        ("FirmwareStatusNotification", {}, ErrorCode.PROTOCOL_ERROR),
+        ("LogStatusNotification", {"status": {}}, ErrorCode.TYPE_CONSTRAINT_VIOLATION),
+        ("SecurityEventNotification", {"timestamp": AT}, ErrorCode.PROTOCOL_ERROR),
+        ("SignCertificate", {"csr": 7}, ErrorCode.TYPE_CONSTRAINT_VIOLATION),
     ],
 )
 def test_what_cannot_be_used_at_all_is_refused(

@@ -9,6 +9,8 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any, Final, assert_never
 
+import orjson
+
 from ...charging.decisions import (
     Authorized,
     Decision,
@@ -56,7 +58,9 @@ _ID_TAG_STATUS: Final = {
     Authorization.CONCURRENT: "ConcurrentTx",
 }
 MAX_CONNECTOR: Final = 16
+NOBODYS: Final = -values.INT32 - 1  # what no transaction is called
 MAX_CSR: Final = 5500  # characters (whitepaper)
+MAX_SALVAGED: Final = 4096  # characters
 
 
 def _unusable(payload: dict[str, Any], field: str) -> Refusal:
@@ -64,6 +68,13 @@ def _unusable(payload: dict[str, Any], field: str) -> Refusal:
     if payload.get(field) is None:
         return Refusal(ErrorCode.PROTOCOL_ERROR, f"{field} is missing")
     return Refusal(ErrorCode.TYPE_CONSTRAINT_VIOLATION, f"{field} is of a wrong type")
+
+
+def _word(payload: dict[str, Any], field: str) -> str:
+    """Read a word that is needed, or refuse what is none."""
+    if word := values.text(payload.get(field)):
+        return word
+    raise _unusable(payload, field)
 
 
 def _connector(payload: dict[str, Any]) -> int:
@@ -128,18 +139,17 @@ def _status(payload: dict[str, Any]) -> StatusReported:
 
 
 def _authorize(payload: dict[str, Any]) -> TokenPresented:
-    """Authorize (§4.1)."""
+    """Authorize (§4.1). A tag that is cut off would be another tag."""
     token = payload.get("idTag")
-    if not isinstance(token, str | int) or isinstance(token, bool):
+    if not isinstance(token, str | int | float) or isinstance(token, bool):
         raise _unusable(payload, "idTag")
+    if len(str(token)) > values.MAX_TEXT:
+        raise Refusal(ErrorCode.PROPERTY_CONSTRAINT_VIOLATION, "idTag is too long")
     return TokenPresented(values.text(token))
 
 
 def _start(payload: dict[str, Any]) -> TransactionStarted:
-    """StartTransaction (§4.8). Refused only when nothing in it can be used.
-
-    Where the connector cannot be told, it is the first, as on most stations.
-    """
+    """StartTransaction (§4.8). Refused only when nothing in it can be used."""
     connector = values.integer(payload.get("connectorId"))
     if connector is not None and not 0 < connector <= MAX_CONNECTOR:
         connector = None
@@ -149,7 +159,8 @@ def _start(payload: dict[str, Any]) -> TransactionStarted:
         raise Refusal(ErrorCode.PROTOCOL_ERROR, "nothing in it can be used")
     token = values.text(payload.get("idTag"))
     reservation = values.integer(payload.get("reservationId"))
-    return TransactionStarted(connector or 1, token, at, meter, reservation)
+    salvaged = _as_it_came(payload, connector, at, meter)
+    return TransactionStarted(connector, token, at, meter, reservation, salvaged)
 
 
 def _stop(payload: dict[str, Any]) -> TransactionStopped:
@@ -159,6 +170,11 @@ def _stop(payload: dict[str, Any]) -> TransactionStopped:
     transaction = values.transaction_id(payload.get("transactionId"))
     if transaction is None and at is None and meter is None:
         raise Refusal(ErrorCode.PROTOCOL_ERROR, "nothing in it can be used")
+    if transaction is None and values.integer(payload.get("transactionId")) not in (
+        *values.NO_TRANSACTION,
+        None,
+    ):
+        transaction = NOBODYS
     return TransactionStopped(
         transaction=transaction or 0,
         at=at,
@@ -166,7 +182,13 @@ def _stop(payload: dict[str, Any]) -> TransactionStopped:
         token=values.text(payload.get("idTag")) or None,
         reason=values.text(payload.get("reason")) or "Local",
         values=meter_values.read(payload.get("transactionData")),
+        salvaged=_as_it_came(payload, transaction, at, meter),
     )
+
+
+def _as_it_came(payload: dict[str, Any], *read: object) -> str:
+    """Return a message for a person to see, where one of its fields cannot be read."""
+    return orjson.dumps(payload).decode()[:MAX_SALVAGED] if None in read else ""
 
 
 def _meter_values(payload: dict[str, Any]) -> MeterValuesReported:
@@ -186,7 +208,7 @@ def _meter_values(payload: dict[str, Any]) -> MeterValuesReported:
 def _data_transfer(payload: dict[str, Any]) -> VendorMessage:
     """DataTransfer (§4.3)."""
     return VendorMessage(
-        vendor=values.text(payload.get("vendorId")),
+        vendor=_word(payload, "vendorId"),
         message=values.text(payload.get("messageId")),
         data=values.text(payload.get("data"), 65536),
     )
@@ -196,7 +218,7 @@ def _progress(job: Job) -> Callable[[dict[str, Any]], Progress]:
     """Make the reader of a job's status notification (§4.4, §4.5; whitepaper, L01, N01)."""
 
     def read(payload: dict[str, Any]) -> Progress:
-        return Progress(job, values.snake_case(values.text(payload.get("status"))))
+        return Progress(job, values.snake_case(_word(payload, "status")))
 
     return read
 
@@ -204,7 +226,7 @@ def _progress(job: Job) -> Callable[[dict[str, Any]], Progress]:
 def _security_event(payload: dict[str, Any]) -> SecurityEvent:
     """SecurityEventNotification (whitepaper §5.17)."""
     return SecurityEvent(
-        kind=values.snake_case(values.text(payload.get("type"))),
+        kind=values.snake_case(_word(payload, "type")),
         at=values.moment(payload.get("timestamp")),
         info=values.text(payload.get("techInfo")),
     )
@@ -214,7 +236,7 @@ def _sign_certificate(payload: dict[str, Any]) -> CertificateRequested:
     """SignCertificate (whitepaper, A02)."""
     csr = payload.get("csr")
     if not isinstance(csr, str):
-        raise Refusal(ErrorCode.PROTOCOL_ERROR, "csr is missing")
+        raise _unusable(payload, "csr")
     return CertificateRequested(csr[:MAX_CSR])
 
 

@@ -14,6 +14,7 @@ MAX_NUMBER_TEXT: Final = 40
 DIGITS: Final = 12  # before the point: more are beyond any meter, a broken value
 PLACES: Final = 30  # after it: more are no measurement but a way to fill memory
 INT32: Final = 2**31 - 1
+NO_TRANSACTION: Final = (0, -1)  # errata 3.18, 3.54
 _WORD_START: Final = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 _NOTHING: Final = re.compile(r"(0x)?0*|null|none|no ?error", re.IGNORECASE)
 
@@ -71,9 +72,14 @@ def integer(value: Any) -> int | None:
 
 
 def transaction_id(value: Any) -> int | None:
-    """Read the id of a transaction; None for the ids that stand for none."""
+    """Read the id of a transaction; None for the ids that stand for none.
+
+    Negative ones are a station's own, of what it started offline.
+    """
     read = integer(value)
-    return read if read is not None and 0 < read <= INT32 else None
+    if read is None or read in NO_TRANSACTION or abs(read) > INT32:
+        return None
+    return read
 
 
 def moment(value: Any) -> datetime | None:
