@@ -484,7 +484,11 @@ class ChargingDesk:
         opened = station.transaction_of(event, now)
         if opened is None and event.transaction:
             session = await self.ledger.session(event.transaction)
-            if session is not None and session.station == station.identity:
+            if (
+                session is not None
+                and session.station == station.identity
+                and not session.is_open
+            ):
                 if station.stopped_again(event, session):
                     return
                 if session.closing is Closing.REPORTED:

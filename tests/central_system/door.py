@@ -133,9 +133,11 @@ async def hear(ws: ClientWebSocketResponse) -> Any:
 
 
 async def ask(ws: ClientWebSocketResponse, frame: Any) -> Any:
-    """Send a frame and return the next one."""
+    """Send a frame and return its answer; what we are asked meanwhile goes unheard."""
     await say(ws, frame)
-    return await hear(ws)
+    while (heard := await hear(ws))[0] == 2:
+        pass
+    return heard
 
 
 async def the_end(ws: ClientWebSocketResponse) -> WSMessage:

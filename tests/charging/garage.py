@@ -192,7 +192,8 @@ class Garage:
             values=values,
         )
         opened = self.station.transaction_of(event, self.now)
-        if opened is None and (session := self.sessions.get(transaction)):
+        session = self.sessions.get(transaction)
+        if opened is None and session is not None and not session.is_open:
             if self.station.stopped_again(event, session):
                 return session
             if session.closing == "reported":

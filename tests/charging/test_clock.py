@@ -6,8 +6,9 @@ from hypothesis import given, strategies as st
 import pytest
 
 from custom_components.ladda.charging.clock import AlignedStamps, StationClock
+from custom_components.ladda.charging.model import Measurand
 
-from .garage import NOON, at
+from .garage import NOON, Garage, at, sample
 
 SECOND = timedelta(seconds=1)
 HOUR = timedelta(hours=1)
@@ -199,3 +200,28 @@ def test_a_station_that_changes_its_ways_is_followed() -> None:
     stamps.read(at(45), at(45))
     assert stamps.read(at(60), at(60)) == at(60)
     assert stamps.interval is None
+
+
+def test_meter_values_show_that_a_clock_is_late_where_nothing_else_does() -> None:
+    """Its statuses carry no time."""
+    garage = Garage()
+    number = garage.start(1000, stamped=at(-120))
+    for _ in range(4):
+        garage.wait(0.5)
+        late = garage.now - timedelta(hours=2)
+        garage.meters(
+            garage.value(sample(Measurand.POWER, 7000), stamped=late),
+            transaction=number,
+        )
+    assert garage.station.clock.offset == timedelta(hours=2)
+    assert garage.station.connector(1).power_w == 7000
+
+
+def test_meter_values_that_were_kept_do_not() -> None:
+    garage = Garage()
+    garage.wait(300)
+    number = garage.start(1000, stamped=NOON)
+    for minutes in range(120):
+        garage.wait(0.01)
+        garage.reads(1000 + 50 * minutes, number, stamped=at(minutes / 2))
+    assert not garage.station.clock.offset

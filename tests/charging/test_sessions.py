@@ -507,3 +507,202 @@ def test_a_session_given_to_somebody_else_is_known_as_theirs(garage: Garage) -> 
     priced = replace(ended, cost=Decimal("2.50"))
     garage.station.replace_session(priced)
     assert garage.station.connector(1).last_session == priced
+
+
+# --- starts that do not say where ------------------------------------------------------
+
+
+def test_a_start_without_a_connector_is_at_the_only_one(garage: Garage) -> None:
+    garage.connectors = 1
+    number = garage.start(connector=None)
+    session = garage.sessions[number]
+    assert (session.connector, session.flags) == (1, (Flag.CONNECTOR_ASSUMED,))
+    garage.wait(10)
+    garage.reads(2000, number)
+    garage.wait(10)
+    garage.start(3000, BO, connector=None)
+    assert garage.sessions[number].energy_wh == 2000
+
+
+def test_a_start_without_a_connector_is_at_the_only_free_one(garage: Garage) -> None:
+    garage.connectors = 2
+    annas = garage.start(connector=1)
+    garage.wait(10)
+    bos = garage.start(5000, BO, connector=None)
+    assert garage.sessions[bos].connector == 2
+    assert garage.sessions[annas].is_open
+
+
+def test_of_two_free_connectors_it_is_the_one_with_a_car(garage: Garage) -> None:
+    garage.connectors = 2
+    garage.tells(ConnectorStatus.AVAILABLE, 1)
+    garage.tells(ConnectorStatus.PREPARING, 2)
+    number = garage.start(connector=None)
+    assert garage.sessions[number].connector == 2
+
+
+@pytest.mark.parametrize("busy", [(), (1, 2)])
+def test_where_there_is_no_telling_nobodys_session_ends(
+    garage: Garage, busy: tuple[int, ...]
+) -> None:
+    """The audit's case: one and the same energy on two bills."""
+    garage.connectors = 2
+    annas = [garage.start(1000, connector=connector) for connector in busy]
+    garage.wait(10)
+    bos = garage.start(2000, BO, connector=None)
+    again = garage.start(9000, "04CC33", connector=None)
+    assert [garage.sessions[number].connector for number in (bos, again)] == [0, 0]
+    garage.wait(10)
+    garage.reads(2500, connector=0)  # the meter of the whole station
+    for number in annas:
+        garage.reads(3000, number, connector=garage.sessions[number].connector)
+    garage.reads(2300, bos, connector=0)
+    assert garage.station.open[bos].energy.delivered_wh == 300
+    assert all(garage.sessions[number].is_open for number in (*annas, bos, again))
+    garage.wait(10)
+    session = garage.stop(bos, 2600)
+    assert session is not None
+    assert session.energy_wh == 600
+    for number in annas:
+        session = garage.stop(number, 8000)
+        assert session is not None
+        assert (session.energy_wh, session.flags) == (7000, ())
+
+
+def test_a_start_without_a_connector_told_twice_is_one_session(garage: Garage) -> None:
+    garage.connectors = 2
+    stamped = garage.start(connector=None, stamped=NOON)
+    garage.wait(1)
+    assert garage.start(connector=None, stamped=NOON) == stamped
+    unstamped = garage.start(3000, connector=None, stamped=NO_CLOCK)
+    assert garage.start(3000, connector=None, stamped=NO_CLOCK) == unstamped
+
+
+# --- stops that cannot be ---------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("start_wh", "read_wh", "stop_wh", "energy_wh"),
+    [
+        (1000, 2000, 900_000, 1000),  # more than any charger gives in ten minutes
+        (0, None, 812_345, 0),  # the lifetime, told at the end of a session's register
+        (0, 1500, 60_000, 1500),  # … or after a reading that contradicts it
+    ],
+)
+def test_a_stop_that_cannot_be_gives_way_to_the_readings(
+    garage: Garage, start_wh: int, read_wh: int | None, stop_wh: int, energy_wh: int
+) -> None:
+    number = garage.start(start_wh)
+    garage.wait(9.9)
+    if read_wh is not None:
+        garage.reads(read_wh, number)
+    garage.wait(0.1)
+    session = garage.stop(number, stop_wh)
+    assert session is not None
+    assert session.energy_wh == energy_wh
+    assert session.flags == (Flag.METER_STOP_IMPLAUSIBLE,)
+    assert garage.curve_again(session) == garage.curves[number]
+
+
+def test_a_station_whose_clock_stands_still_is_believed(garage: Garage) -> None:
+    number = garage.start(1000, stamped=NOON)
+    garage.wait(120)
+    session = garage.stop(number, 15_000, stamped=NOON)
+    assert session is not None
+    assert (session.energy_wh, session.flags) == (14_000, ())
+
+
+def test_a_session_that_was_kept_offline_is_judged_by_its_own_times(
+    garage: Garage,
+) -> None:
+    garage.wait(600)
+    number = garage.start(1000, stamped=at(10))
+    session = garage.stop(number, 60_000, stamped=at(400))
+    assert session is not None
+    assert (session.energy_wh, session.flags) == (59_000, ())
+
+
+def test_a_stop_from_long_before_a_session_began_is_not_its_end(garage: Garage) -> None:
+    """Ids come again: an old backend gave the same ones."""
+    garage.wait(120)
+    number = garage.start(5000)
+    garage.wait(30)
+    assert garage.stop(number, 900, stamped=at(60)) is None
+    assert garage.kinds()[-1] == Kind.ORPHAN_STOP
+    session = garage.stop(number, 8000)
+    assert session is not None
+    assert session.energy_wh == 3000
+
+
+# --- ids of the station's own ------------------------------------------------------------
+
+
+@pytest.mark.parametrize("restarts", [False, True])
+def test_an_id_of_the_stations_own_is_learnt_from_its_meter_values(
+    garage: Garage, restarts: bool
+) -> None:
+    """Etrel gives negative ids to what it started offline."""
+    one = garage.start(1000, connector=1)
+    other = garage.start(5000, connector=2)
+    garage.wait(10)
+    garage.reads(1500, -16, connector=1)
+    garage.reads(5600, -17, connector=2)
+    if restarts:
+        garage.station = garage.restarted()
+    garage.wait(10)
+    session = garage.stop(-17, 6000)
+    assert session is not None
+    assert (session.id, session.energy_wh) == (other, 1000)
+    session = garage.stop(-16, 3000)
+    assert session is not None
+    assert (session.id, session.energy_wh) == (one, 2000)
+
+
+# --- times that cannot be ----------------------------------------------------------------
+
+
+def test_a_clock_that_woke_up_years_ago_makes_no_session_of_years(
+    garage: Garage,
+) -> None:
+    woke = datetime(2022, 1, 1, tzinfo=UTC)
+    number = garage.start(1000, stamped=woke)
+    garage.wait(60)
+    session = garage.stop(number, 8000, stamped=woke + timedelta(hours=1))
+    assert session is not None
+    assert (session.started_at, session.ended_at) == (NOON, at(60))
+    assert (session.energy_wh, session.flags) == (7000, (Flag.CLOCK_CORRECTED,))
+
+
+def test_a_session_does_not_begin_before_the_last_one_ended(garage: Garage) -> None:
+    """The station lost its time, and took up an older one that it had saved."""
+    garage.stop(garage.start(1000), 1000)
+    garage.wait(300)
+    first = garage.start(1000)
+    garage.wait(60)
+    garage.stop(first, 8000)
+    garage.wait(60)
+    number = garage.start(8000, stamped=at(200))
+    session = garage.sessions[number]
+    assert session.started_at == garage.now
+    assert session.flags == (Flag.CLOCK_CORRECTED,)
+
+
+# --- energy of nobody --------------------------------------------------------------------
+
+
+def test_what_the_meter_moved_between_sessions_is_noted(garage: Garage) -> None:
+    garage.stop(garage.start(1000), 3000)
+    garage.wait(60)
+    garage.reads(3500)
+    garage.stop(garage.start(4200), 5000)
+    garage.wait(60)
+    garage.start(5100)
+    assert garage.station.connector(1).unassigned_wh == 1300
+    assert garage.restarted().connector(1).unassigned_wh == 1300
+
+
+def test_a_register_that_starts_anew_has_moved_nothing(garage: Garage) -> None:
+    garage.stop(garage.start(0), 3000)
+    garage.wait(60)
+    garage.start(0)
+    assert garage.station.connector(1).unassigned_wh == 0

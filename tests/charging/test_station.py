@@ -417,3 +417,25 @@ def test_a_station_that_is_planned_for_is_left_as_it_is(garage: Garage) -> None:
     station.forgotten(now + timedelta(hours=1))
     assert state_of(station) == before
     assert state_of(garage.restarted()) == before
+
+
+# --- what counts of several values -------------------------------------------------------
+
+
+def test_of_several_contexts_the_one_of_now_is_shown(garage: Garage) -> None:
+    """Alfen sends what may flow at most under the same name."""
+    garage.meters(
+        garage.value(
+            sample(Measurand.CURRENT, 8, Phase.L1),
+            sample(Measurand.CURRENT, 16, Phase.L1, Context.OTHER),
+        )
+    )
+    assert connector_of(garage).measured(Measurand.CURRENT, Phase.L1) == 8
+
+
+def test_a_total_that_is_told_no_more_does_not_hide_the_phases(garage: Garage) -> None:
+    garage.meters(garage.value(sample(POWER, 7000)))
+    garage.wait(1)
+    phases = (sample(POWER, 1000, phase) for phase in (Phase.L1, Phase.L2, Phase.L3))
+    garage.meters(garage.value(*phases))
+    assert connector_of(garage).power_w == 3000

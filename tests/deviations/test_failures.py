@@ -4,12 +4,12 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from aiohttp import ClientSession, ClientWebSocketResponse
+from aiohttp import ClientSession
 import pytest
 
 from custom_components.ladda.charging.journal import Kind
 from tests.bad_input.neighbours import connect
-from tests.central_system.door import hear, say
+from tests.central_system.door import ask
 from tests.desk.counter import Counter, at_the_desk, house
 from tests.desk.wire import meter_values, start, stop
 from tests.station_simulator import SimulatedStation
@@ -30,14 +30,6 @@ async def read(
     counter.clock.travel(minutes=10)
     told = meter_values(counter.clock(), wh, transaction=id_)
     assert await station.send("MeterValues", told) == {}
-
-
-async def answer_to(ws: ClientWebSocketResponse, frame: Any) -> Any:
-    """Say something and return the answer; what we are asked meanwhile goes unheard."""
-    await say(ws, frame)
-    while (heard := await hear(ws))[0] == 2:
-        pass
-    return heard
 
 
 def so_far(counter: Counter, id_: int) -> Any:
@@ -106,15 +98,15 @@ async def test_a_restart_in_mid_session_loses_nothing(
         ws = await connect(client, counter, "garage")
         if boots:
             boot = {"chargePointVendor": "V", "chargePointModel": "M"}
-            assert (await answer_to(ws, [2, "b", "BootNotification", boot]))[0] == 3
+            assert (await ask(ws, [2, "b", "BootNotification", boot]))[0] == 3
         if first == "meter values":
             clock.travel(minutes=10)
             told = meter_values(clock(), 7000, transaction=id_)
-            assert await answer_to(ws, [2, "m", "MeterValues", told]) == [3, "m", {}]
+            assert await ask(ws, [2, "m", "MeterValues", told]) == [3, "m", {}]
             assert so_far(counter, id_) == 6000
         clock.travel(minutes=10)
         ended = stop(id_, clock(), 8000)
-        assert await answer_to(ws, [2, "s", "StopTransaction", ended]) == [3, "s", {}]
+        assert await ask(ws, [2, "s", "StopTransaction", ended]) == [3, "s", {}]
         [session] = await counter.sessions()
         assert session.energy_wh == 7000
         await ws.close()

@@ -98,13 +98,13 @@ class OpenSession:
 
 
 def until_closed(entries: Iterable[Entry]) -> list[Entry]:
-    """Return a session's entries that its last closing knew of, in their order.
+    """Return a session's entries up to that of its last closing, in their order.
 
     What came later is evidence, but no part of the bill.
     """
     told = list(entries)
     closings = [place for place, entry in enumerate(told) if entry.kind in CLOSINGS]
-    return told[: closings[-1]] if closings else told
+    return told[: closings[-1] + 1] if closings else told
 
 
 def closed_session(

@@ -656,7 +656,9 @@ class Station:
                 (one for one in self.open.values() if event.transaction in one.aliases),
                 None,
             )
-            return named if named and _may_have_ended(named, moment) else None
+            if named is None or _is_of_another(event, moment, named.session):
+                return None
+            return named
         fitting = [
             opened
             for opened in self.open.values()
@@ -999,14 +1001,19 @@ def _readings(values: Iterable[TimedValue]) -> tuple[Reading, ...]:
     return tuple([reading for reading in read if reading is not None])
 
 
-def _may_have_ended(opened: OpenSession, moment: Moment) -> bool:
-    """Tell whether a session can have ended at a moment.
+def _is_of_another(event: TransactionStopped, moment: Moment, session: Session) -> bool:
+    """Tell whether a stop with a session's id is that of another, older transaction.
 
-    Ids come again: a stop from long before it began is that of another transaction.
+    Ids come again. It is stamped before the session began, and the meter had not come
+    further then; where only its time is odd, the clock was set meanwhile.
     """
-    session = opened.session
     clear = moment.believed and Flag.CLOCK_CORRECTED not in session.flags
-    return not clear or moment.at >= session.started_at - OVERLAP
+    stop_wh = event.meter_stop_wh
+    return (
+        clear
+        and moment.at < session.started_at - OVERLAP
+        and (stop_wh is None or stop_wh <= session.meter_start_wh)
+    )
 
 
 def _salvaged(event: TransactionStarted | TransactionStopped) -> dict[str, str]:
