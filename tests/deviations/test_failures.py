@@ -1,5 +1,6 @@
 """Where others lose energy, money or the overview: each failure that was reproduced."""
 
+import asyncio
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,7 @@ import pytest
 
 from custom_components.ladda.charging.journal import Kind
 from tests.bad_input.neighbours import connect
-from tests.central_system.door import ask
+from tests.central_system.door import ask, hear, say
 from tests.desk.counter import Counter, at_the_desk, house
 from tests.desk.wire import meter_values, start, stop
 from tests.station_simulator import SimulatedStation
@@ -110,6 +111,85 @@ async def test_a_restart_in_mid_session_loses_nothing(
         [session] = await counter.sessions()
         assert session.energy_wh == 7000
         await ws.close()
+
+
+async def test_a_session_is_stopped_from_here_after_a_restart(tmp_path: Path) -> None:
+    """The peer forgets the id: the car charges to the end."""
+    path = tmp_path / "ladda.db"
+    async with at_the_desk(path, house("garage")) as counter:
+        id_ = await begin(counter, await counter.station("garage"))
+        clock = counter.clock
+    async with (
+        at_the_desk(path, house("garage"), clock=clock) as counter,
+        ClientSession() as client,
+    ):
+        ws = await connect(client, counter, "garage")
+        await ask(ws, [2, "h", "Heartbeat", {}])
+        stopping = asyncio.create_task(counter.desk.stop_charging("garage", 1))
+        kind, number, action, payload = await hear(ws)
+        assert (kind, action, payload) == (
+            2,
+            "RemoteStopTransaction",
+            {"transactionId": id_},
+        )
+        await say(ws, [3, number, {"status": "Accepted"}])
+        assert await stopping
+        await ws.close()
+
+
+async def test_what_an_old_transaction_tells_late_does_not_move_the_next(
+    counter: Counter,
+) -> None:
+    station = await counter.station("garage")
+    first = await begin(counter, station)
+    begun = counter.clock()
+    counter.clock.travel(minutes=30)
+    await station.send("StopTransaction", stop(first, counter.clock(), 6000))
+    second = await begin(counter, station, 6000)
+    await read(counter, station, 7000, second)
+    late = meter_values(begun + timedelta(minutes=10), 2500, transaction=first)
+    assert await station.send("MeterValues", late) == {}
+    told = stop(first, begun + timedelta(minutes=30), 6000)
+    assert await station.send("StopTransaction", told) == {}
+    assert so_far(counter, second) == 1000
+    counter.clock.travel(minutes=10)
+    await station.send("StopTransaction", stop(second, counter.clock(), 8000))
+    assert [session.energy_wh for session in await counter.sessions()] == [5000, 2000]
+
+
+async def test_a_start_without_a_register_is_not_the_start_before(
+    counter: Counter,
+) -> None:
+    """The peer keeps the register of the last start: 7.0 kWh instead of 1.0."""
+    station = await counter.station("garage")
+    first = await begin(counter, station)
+    counter.clock.travel(minutes=30)
+    await station.send("StopTransaction", stop(first, counter.clock(), 7000))
+    told = start("04AA11", counter.clock(), 0)
+    del told["meterStart"]
+    answer = await station.send("StartTransaction", told)
+    counter.clock.travel(minutes=10)
+    ended = stop(answer["transactionId"], counter.clock(), 8000)
+    await station.send("StopTransaction", ended)
+    assert [session.energy_wh for session in await counter.sessions()] == [6000, 1000]
+
+
+async def test_two_starts_in_words_that_do_not_say_where_are_not_one_bill(
+    counter: Counter,
+) -> None:
+    station = await counter.station("garage", connectors=2)
+    known = counter.desk.stations["garage"]
+    await station.wait_for(lambda: "known" in known.settings)
+    annas = await begin(counter, station)
+    counter.clock.travel(minutes=10)
+    told = start("04BB22", counter.clock(), 500) | {"connectorId": 99}
+    bos = (await station.send("StartTransaction", told))["transactionId"]
+    counter.clock.travel(minutes=30)
+    await station.send("StopTransaction", stop(bos, counter.clock(), 4500))
+    await station.send("StopTransaction", stop(annas, counter.clock(), 8000))
+    assert [
+        (session.connector, session.energy_wh) for session in await counter.sessions()
+    ] == [(1, 7000), (2, 4000)]
 
 
 async def test_a_new_meter_that_starts_at_zero_is_still_a_lifetime_register(
