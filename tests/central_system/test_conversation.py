@@ -4,7 +4,7 @@ import asyncio
 import logging
 from typing import Any
 
-from aiohttp import WSCloseCode
+from aiohttp import WSCloseCode, WSMsgType
 import pytest
 
 from custom_components.ladda.central_system import (
@@ -20,11 +20,14 @@ from custom_components.ladda.charging.decisions import (
     Authorized,
     Decision,
     Noted,
+    Started,
     VendorAnswer,
 )
 from custom_components.ladda.charging.events import (
     Heartbeat,
+    MeterValuesReported,
     StationEvent,
+    TransactionStarted,
     VendorMessage,
 )
 from custom_components.ladda.charging.model import Authorization
@@ -109,7 +112,7 @@ async def test_a_call_is_answered_whatever_it_is(
         '["2","1","Heartbeat",{}]',
         '[7,"1","Heartbeat",{}]',
         '[5,"1","Heartbeat",{}]',
-        '[2,"1","Heartbeat",{"value":NaN}]',
+        '[2,"1","Heartbeat",{"value":not-a-number}]',
         '[3,"nobody asked",{}]',
         "[3,null,{}]",
         '[4,"nobody asked","GenericError","",{}]',
@@ -131,6 +134,54 @@ async def test_a_control_character_in_a_text_loses_no_message(door: Door) -> Non
     await say(ws, '[2,"1","DataTransfer",\n{"vendorId":"V","data":"one\ntwo\x10"}]')
     assert (await hear(ws))[:2] == [3, "1"]
     assert door.desk.events == [VendorMessage("V", "", "one two")]
+
+
+START = (
+    b'[2,"s","StartTransaction",{"connectorId":1,"idTag":"04AA11","meterStart":%s,'
+    b'"timestamp":"2026-11-23T04:00:00Z"}]'
+)
+
+
+@pytest.mark.parametrize(
+    "number", [b"NaN", b"nan", b"-nan", b"Infinity", b"-Infinity", b"inf", b"1e999"]
+)
+async def test_a_number_that_is_none_is_all_that_is_lost_of_a_message(
+    door: Door, number: bytes
+) -> None:
+    async def decide(event: StationEvent) -> Decision:
+        return Started(7, Authorization.ACCEPTED)
+
+    door.desk.decide = decide
+    ws = await door.come()
+    await ws.send_frame(START % number, WSMsgType.TEXT)
+    assert (await hear(ws))[2]["transactionId"] == 7
+    [event] = door.desk.events
+    assert isinstance(event, TransactionStarted)
+    assert (event.connector, event.token, event.meter_start_wh) == (1, "04AA11", None)
+    assert event.at is not None
+    assert door.link().rpc.refused == 0
+
+
+async def test_a_reading_beside_one_that_is_no_number_counts(door: Door) -> None:
+    ws = await door.come()
+    await say(
+        ws,
+        '[2,"m","MeterValues",{"connectorId":1,"meterValue":[{"sampledValue":['
+        '{"value":NaN,"measurand":"Power.Active.Import"},{"value":"1500"}]}]}]',
+    )
+    assert await hear(ws) == [3, "m", {}]
+    [event] = door.desk.events
+    assert isinstance(event, MeterValuesReported)
+    assert [*event.values[0].samples.values()] == [1500]
+
+
+async def test_broken_characters_in_a_text_lose_no_message(door: Door) -> None:
+    """Bytes that are no UTF-8, in a text frame: another server would hang up."""
+    ws = await door.come()
+    raw = b'[2,"1","DataTransfer",{"vendorId":"V","data":"Stra\xdfe \xff\xc3"}]'
+    await ws.send_frame(raw, WSMsgType.TEXT)
+    assert (await hear(ws))[:2] == [3, "1"]
+    assert door.desk.events == [VendorMessage("V", "", "Stra\ufffde \ufffd\ufffd")]
 
 
 async def test_what_could_not_be_stored_is_refused_so_that_it_comes_again(
