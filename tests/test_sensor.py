@@ -80,7 +80,9 @@ async def test_a_session_as_it_goes_on_and_ends(house: LivedInHouse) -> None:
     )
 
 
-async def test_a_session_is_on_its_users_account_when_it_has_ended(house: LivedInHouse) -> None:
+async def test_a_session_is_on_its_users_account_when_it_has_ended(
+    house: LivedInHouse,
+) -> None:
     await house.add_tariff(price="1.00", default=True)
     await house.add_user("Astrid", TAG, "04FF")
     await house.add_station()
