@@ -2,11 +2,13 @@
 
 from .errors import (
     BadAnswer,
+    Busy,
     Disconnected,
     NoAnswer,
     NotAccepted,
     NotStored,
     NotUploaded,
+    Overtaken,
     Refused,
     StationError,
 )
@@ -25,6 +27,7 @@ __all__ = [
     "STRANGERS",
     "Admission",
     "BadAnswer",
+    "Busy",
     "CentralSystem",
     "CertificateFiles",
     "CertificateId",
@@ -37,6 +40,7 @@ __all__ = [
     "NotAccepted",
     "NotStored",
     "NotUploaded",
+    "Overtaken",
     "Refused",
     "ServerTls",
     "Signature",
