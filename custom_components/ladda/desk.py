@@ -720,24 +720,24 @@ class ChargingDesk:
         """Limit a connector's current, A per phase (0: pause), or lift the limit."""
         link = self.link(identity)
         station = self.station_of(identity)
-        known = station.connector(connector)
-        way = known.limit_way
-        if limit_a is None:
-            await link.commands.clear_limit(connector)
-        else:
-            opened = station.session_at(connector)
-            way = await link.commands.set_limit(
-                connector,
-                limit_a,
-                in_watts=self.takes_watts(identity),
-                transaction=opened.session.id if opened else None,
-                alone=len([number for number in station.connectors if number]) <= 1,
-                first_try=way,
-            )
-        now = self._clock()
-        data = {"limit_a": amount_text(limit_a), "way": way}
-        entry = station.entry(Kind.LIMIT, now, now, data, connector=connector)
-        await self.keep(station, entry)
+        async with link.limit_turn(connector):
+            way = station.connector(connector).limit_way
+            if limit_a is None:
+                await link.commands.clear_limit(connector)
+            else:
+                opened = station.session_at(connector)
+                way = await link.commands.set_limit(
+                    connector,
+                    limit_a,
+                    in_watts=self.takes_watts(identity),
+                    transaction=opened.session.id if opened else None,
+                    alone=len([number for number in station.connectors if number]) <= 1,
+                    first_try=way,
+                )
+            now = self._clock()
+            data = {"limit_a": amount_text(limit_a), "way": way}
+            entry = station.entry(Kind.LIMIT, now, now, data, connector=connector)
+            await self.keep(station, entry)
         self._listener.connector_changed(identity, connector)
 
     def takes_watts(self, identity: str) -> bool:
