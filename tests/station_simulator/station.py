@@ -45,6 +45,9 @@ class SimulatedStation:
     survives the process. `after_power_cut` says whether an open transaction
     goes on after a power cut or is stopped with reason PowerLoss.
 
+    A station that misbehaves: not `named`, it dials `url` alone; it `boots` only
+    when asked to; it hangs up after `patience` real seconds without a sign of life.
+
     `answers` overrides how it answers an action; `history` is what it truly
     did and measured.
     """
@@ -71,6 +74,9 @@ class SimulatedStation:
         reconnect_delay: float = 0.5,
         response_timeout: float = 30,
         retry_interval: float | None = None,
+        named: bool = True,
+        boots: bool = True,
+        patience: float | None = None,
     ) -> None:
         """Build the station; `start` switches it on."""
         self.identity = identity
@@ -102,6 +108,9 @@ class SimulatedStation:
                 reconnect_delay=reconnect_delay,
                 response_timeout=response_timeout,
                 retry_interval=retry_interval,
+                named=named,
+                boots=boots,
+                patience=patience,
             ),
             {
                 "chargePointVendor": vendor,
