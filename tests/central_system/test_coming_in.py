@@ -4,7 +4,6 @@ import asyncio
 import base64
 from contextlib import AsyncExitStack
 import logging
-import os
 import threading
 import time
 
@@ -205,15 +204,33 @@ async def test_a_station_that_speaks_something_else_is_closed_after_the_handshak
     assert caplog.messages == [f"{who} sent something odd: {kind}"]
 
 
-async def test_a_station_may_forget_to_ask_for_the_upgrade(door: Door) -> None:
-    """Some send no `Connection: Upgrade`."""
+GOOD = (
+    "GET /garage HTTP/1.1\r\nHost: ladda\r\nConnection: Upgrade\r\n"
+    "Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
+    "Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\nSec-WebSocket-Protocol: ocpp1.6\r\n"
+    "\r\n"
+)
+
+
+@pytest.mark.parametrize(
+    "request_",
+    [
+        GOOD,
+        GOOD.replace("Connection: Upgrade\r\n", ""),  # Autel, lbbrhzn/ocpp#1933
+        GOOD.replace("Connection: Upgrade", "connection: keep-alive,  UPGRADE"),
+        GOOD.replace("websocket\r", "WebSocket \r"),
+        GOOD.replace("GET /", "GET  /"),
+        GOOD.replace("GET /", "GET ws://ladda:9000/"),
+        GOOD.replace("HTTP/1.1", "HTTP/1.0").replace("Host: ladda\r\n", ""),
+        GOOD.replace("Host: ladda", "Host:"),
+        GOOD.replace("Host: ladda", "Host: ladda\r\nX-Maker: \xe4\r\nX-Empty:"),
+        GOOD.replace("Host: ladda", "Host: ladda\r\nContent-Length: 0"),
+        "\r\n\r\n" + GOOD,
+    ],
+)
+async def test_a_station_may_ask_oddly(door: Door, request_: str) -> None:
     reader, writer = await asyncio.open_connection("127.0.0.1", door.port)
-    key = base64.b64encode(os.urandom(16)).decode()
-    writer.write(
-        f"GET /garage HTTP/1.1\r\nHost: ladda\r\nUpgrade: websocket\r\n"
-        f"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: {key}\r\n"
-        f"Sec-WebSocket-Protocol: ocpp1.6\r\n\r\n".encode()
-    )
+    writer.write(request_.encode("latin-1"))
     assert b" 101 " in await reader.readuntil(b"\r\n\r\n")
     text = b'[2,"1","Heartbeat",{}]'
     for _ in range(2):
