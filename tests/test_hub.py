@@ -10,6 +10,7 @@ from pytest_homeassistant_custom_component.components.recorder.common import (
 
 from custom_components.ladda import hub as hub_module
 from custom_components.ladda.billing.prices import Origin
+from custom_components.ladda.central_system.credentials import hash_password
 from custom_components.ladda.const import (
     CONF_ENTITY,
     CONF_KIND,
@@ -307,3 +308,27 @@ async def test_a_stranger_appears_and_may_be_turned_away(
     await hass.async_block_till_done()
     assert house.entry.options[CONF_TURNED_AWAY] == ["STRANGER"]
     await stranger.wait_for(lambda: stranger.refused_with is not None)
+
+
+async def test_a_stranger_that_is_adopted_with_a_password_has_to_come_again_with_it(
+    house: LivedInHouse,
+) -> None:
+    stranger = house.simulate(STATION, password="geheim")
+    await stranger.start()
+    await stranger.wait_for(lambda: stranger.registration == "Pending")
+    unproven = house.hub.desk.links[STATION]
+    await house.add_station(password_hash=hash_password("geheim"))
+    await stranger.wait_registered()
+    assert house.hub.desk.links[STATION] is not unproven
+
+
+async def test_a_stranger_that_is_adopted_without_one_stays_connected(
+    house: LivedInHouse,
+) -> None:
+    stranger = house.simulate(STATION)
+    await stranger.start()
+    await stranger.wait_for(lambda: stranger.registration == "Pending")
+    link = house.hub.desk.links[STATION]
+    await house.add_station()
+    await stranger.wait_registered()
+    assert house.hub.desk.links[STATION] is link

@@ -7,7 +7,7 @@ from ocpp.exceptions import InternalError
 import pytest
 import voluptuous as vol
 
-from custom_components.ladda.central_system import BadAnswer, NoAnswer
+from custom_components.ladda.central_system import BadAnswer, Busy, NoAnswer, Overtaken
 from custom_components.ladda.const import CONF_MAX_CURRENT, DOMAIN
 from custom_components.ladda.errors import station_errors
 from custom_components.ladda.services import ACTIONS
@@ -225,6 +225,8 @@ async def test_a_chargers_refusal_is_told(
     ("error", "key"),
     [
         (NoAnswer("Reset", 30), "station_silent"),
+        (Busy("Reset"), "station_busy"),
+        (Overtaken(), "limit_overtaken"),
         (BadAnswer("Reset: the answer is no object"), "station_unreadable"),
     ],
 )

@@ -69,9 +69,15 @@ class Alignment:
             task.cancel()
 
     def after_connecting(self, link: Link) -> None:
-        """Bring a station in line that came, unless it tells first that it booted."""
-        patience = max(BOOT_PATIENCE, self._profile(link.identity).settle_s)
-        self._soon(link, self._bring_in_line(link, patience, booted=False))
+        """Bring a station in line that came, unless it tells first that it booted.
+
+        One that never told what it is is asked.
+        """
+        patience = self._patience(link.identity)
+        if self._place.station_of(link.identity).info is None:
+            self._soon(link, self._ask_to_boot(link, patience))
+        else:
+            self._soon(link, self._bring_in_line(link, patience, booted=False))
 
     def after_boot(self, link: Link, boots: int = 1) -> None:
         """Bring a station in line that booted, later after each of `boots` in a row."""
@@ -80,9 +86,8 @@ class Alignment:
         self._soon(link, self._bring_in_line(link, delay, booted=True))
 
     def ask_to_boot(self, link: Link) -> None:
-        """Have a station that was adopted present itself again; if not, it will."""
-        if self._profile(link.identity).triggers:
-            self._soon(link, self._trigger(link, "BootNotification"))
+        """Have a station that was adopted present itself, and bring it in line."""
+        self._soon(link, self._ask_to_boot(link, 0))
 
     def tags_soon(self, link: Link) -> None:
         """Give a station the users' tags, after what is being done with it."""
@@ -95,11 +100,26 @@ class Alignment:
         """Return what a station needs beyond what all do, as far as it said what it is."""
         return profile_of(self._place.info_of(identity))
 
+    def _patience(self, identity: str) -> float:
+        """Return how long a station gets that does not say that it booted, in s."""
+        return max(BOOT_PATIENCE, self._profile(identity).settle_s)
+
     def _soon(self, link: Link, work: Coroutine[Any, Any, None]) -> None:
         """Do something with a station instead of what was to be done before."""
         if (task := self._preparing.get(link.identity)) is not None:
             task.cancel()
         self._preparing[link.identity] = asyncio.create_task(work)
+
+    async def _ask_to_boot(self, link: Link, delay: float) -> None:
+        """Ask a station to tell what it is; one that does not is brought in line, too."""
+        await asyncio.sleep(delay)
+        if self._profile(link.identity).triggers:
+            try:
+                await self._optional(link.commands.trigger("BootNotification"))
+            except Disconnected:
+                _LOGGER.debug("%s went away", link.identity)
+                return
+        await self._bring_in_line(link, self._patience(link.identity), booted=False)
 
     async def _bring_in_line(self, link: Link, delay: float, *, booted: bool) -> None:
         """Settings and tag list as they should be; status known."""
@@ -197,10 +217,3 @@ class Alignment:
             Kind.TOKEN_LIST, now, now, {"digest": digest, "version": version}
         )
         await self._place.keep(station, entry)
-
-    async def _trigger(self, link: Link, message: str) -> None:
-        """Ask a station for a message of its own."""
-        try:
-            await self._optional(link.commands.trigger(message))
-        except Disconnected:
-            _LOGGER.debug("%s went away", link.identity)

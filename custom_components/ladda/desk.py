@@ -47,7 +47,7 @@ from .charging.open_session import OpenSession
 from .charging.reservation import Ending, Reservation
 from .charging.session import Closing, Session
 from .charging.station import RESTORED, Admittance, Plan, RemoteStart, Station
-from .household import House
+from .household import House, StationOptions
 from .ledger import Ledger, LedgerError, SessionQuery
 from .pricing import Pricing, energy_entries, with_cost
 
@@ -55,6 +55,8 @@ _LOGGER = logging.getLogger(__name__)
 
 HEARTBEAT_S: Final = 300
 STRANGER_INTERVAL_S: Final = 30
+# What a stranger gets to tell what it is; some do not when they only come back.
+STRANGER_PATIENCE: Final = 30.0
 # What a station needs to come to itself after it booted.
 SETTLE: Final = 2.0
 BOOT_STORM: Final = timedelta(minutes=10)
@@ -144,6 +146,7 @@ class ChargingDesk:
         self.prices = self.pricing.book
         self.strangers: dict[str, Stranger] = {}
         self.links: dict[str, Link] = {}
+        self._silent: dict[str, asyncio.TimerHandle] = {}
         self._listener = listener
         self._clock = clock
         self._alignment = Alignment(self, clock, settle)
@@ -244,10 +247,10 @@ class ChargingDesk:
         """Take note of a station that came in."""
         self.links[link.identity] = link
         if link.identity in self.house.stations:
-            _LOGGER.info("%s connected from %s", link.identity, link.remote)
-            self.station_of(link.identity).clock.restart()
+            self._welcome(link)
             self._alignment.after_connecting(link)
-            self._listener.station_changed(link.identity)
+        elif link.identity not in self.strangers:
+            self._wait_for_boot(link)
 
     def disconnected(self, link: Link) -> None:
         """Take note of a station that went, unless it has come again already.
@@ -258,9 +261,35 @@ class ChargingDesk:
             return
         del self.links[link.identity]
         self.strangers.pop(link.identity, None)
+        self._wait_no_more(link.identity)
         if link.identity in self.house.stations:
-            _LOGGER.info("%s disconnected", link.identity)
             self._listener.station_changed(link.identity)
+
+    def _welcome(self, link: Link) -> None:
+        """Let a station of the house take part."""
+        self._wait_no_more(link.identity)
+        link.registration = Registration.ACCEPTED
+        self.station_of(link.identity).clock.restart()
+        self._listener.station_changed(link.identity)
+
+    def _wait_for_boot(self, link: Link) -> None:
+        """Give a stranger time to tell what it is; then show it as it is."""
+        self._wait_no_more(link.identity)
+        self._silent[link.identity] = asyncio.get_running_loop().call_later(
+            STRANGER_PATIENCE, self._see, link, StationInfo()
+        )
+
+    def _wait_no_more(self, identity: str) -> None:
+        """Wait no more for a stranger to tell what it is."""
+        if (timer := self._silent.pop(identity, None)) is not None:
+            timer.cancel()
+
+    def _see(self, link: Link, info: StationInfo) -> None:
+        """Show a stranger, so that somebody can decide."""
+        self._wait_no_more(link.identity)
+        stranger = Stranger(link.identity, info, link.remote)
+        self.strangers[link.identity] = stranger
+        self._listener.stranger_seen(stranger)
 
     def link(self, identity: str) -> Link:
         """Return a station's connection; raises Disconnected where there is none."""
@@ -279,7 +308,10 @@ class ChargingDesk:
     async def handle(self, link: Link, event: StationEvent) -> Decision:
         """Decide on an event, keep it and answer it."""
         identity = link.identity
-        if identity not in self.house.stations:
+        if (
+            identity not in self.house.stations
+            or link.registration is not Registration.ACCEPTED
+        ):
             return self._meet(link, event)
         station = self.station_of(identity)
         async with self._locks[identity]:
@@ -307,14 +339,12 @@ class ChargingDesk:
         return Noted()
 
     def _meet(self, link: Link, event: StationEvent) -> Registered:
-        """Let an unknown station wait until somebody decides."""
+        """Let a station wait until somebody decides, or it has come with its password."""
         if not isinstance(event, Booted):  # its owner removed it a moment ago
             raise NotStored
         if link.identity in self.house.turned_away:
             return Registered(Registration.REJECTED, 3600)
-        stranger = Stranger(link.identity, event.info, link.remote)
-        self.strangers[link.identity] = stranger
-        self._listener.stranger_seen(stranger)
+        self._see(link, event.info)
         return Registered(Registration.PENDING, STRANGER_INTERVAL_S)
 
     async def _carry_out(self, station: Station, plan: Plan) -> None:
@@ -346,8 +376,6 @@ class ChargingDesk:
         self._boots[station.identity] = [*recent, now]
         self._alignment.after_boot(link, len(self._boots[station.identity]))
         self.strangers.pop(station.identity, None)
-        # The link is accepted with the answer; who asks before that sees it offline.
-        link.registration = Registration.ACCEPTED
         self._listener.station_changed(station.identity)
         return Registered(Registration.ACCEPTED, HEARTBEAT_S)
 
@@ -726,24 +754,24 @@ class ChargingDesk:
         """Limit a connector's current, A per phase (0: pause), or lift the limit."""
         link = self.link(identity)
         station = self.station_of(identity)
-        known = station.connector(connector)
-        way = known.limit_way
-        if limit_a is None:
-            await link.commands.clear_limit(connector)
-        else:
-            opened = station.session_at(connector)
-            way = await link.commands.set_limit(
-                connector,
-                limit_a,
-                in_watts=self.takes_watts(identity),
-                transaction=opened.session.id if opened else None,
-                alone=len([number for number in station.connectors if number]) <= 1,
-                first_try=way,
-            )
-        now = self._clock()
-        data = {"limit_a": amount_text(limit_a), "way": way}
-        entry = station.entry(Kind.LIMIT, now, now, data, connector=connector)
-        await self.keep(station, entry)
+        async with link.limit_turn(connector):
+            way = station.connector(connector).limit_way
+            if limit_a is None:
+                await link.commands.clear_limit(connector)
+            else:
+                opened = station.session_at(connector)
+                way = await link.commands.set_limit(
+                    connector,
+                    limit_a,
+                    in_watts=self.takes_watts(identity),
+                    transaction=opened.session.id if opened else None,
+                    alone=len([number for number in station.connectors if number]) <= 1,
+                    first_try=way,
+                )
+            now = self._clock()
+            data = {"limit_a": amount_text(limit_a), "way": way}
+            entry = station.entry(Kind.LIMIT, now, now, data, connector=connector)
+            await self.keep(station, entry)
         self._listener.connector_changed(identity, connector)
 
     def takes_watts(self, identity: str) -> bool:
@@ -794,8 +822,18 @@ class ChargingDesk:
             if options is None:
                 continue
             if had is None:
-                self._alignment.ask_to_boot(link)
+                self._adopt(link, options)
             elif options.keep_settings != had.keep_settings:
                 self._alignment.after_boot(link)
             else:
                 self._alignment.tags_soon(link)
+
+    def _adopt(self, link: Link, options: StationOptions) -> None:
+        """Let a station take part that belongs here from now on.
+
+        It is asked to boot, for it thinks that it has to wait. One that must have a
+        password has not shown it yet, and waits until it comes again.
+        """
+        if options.password_hash is None:
+            self._welcome(link)
+            self._alignment.ask_to_boot(link)

@@ -6,10 +6,12 @@ from contextlib import contextmanager
 from homeassistant.exceptions import HomeAssistantError, ServiceValidationError
 
 from .central_system import (
+    Busy,
     Disconnected,
     NoAnswer,
     NotAccepted,
     NotUploaded,
+    Overtaken,
     Refused,
     StationError,
     UploadFailed,
@@ -63,6 +65,10 @@ def _translation_key(err: StationError) -> str:
             return "station_offline"
         case NoAnswer():
             return "station_silent"
+        case Busy():
+            return "station_busy"
+        case Overtaken():
+            return "limit_overtaken"
         case NotAccepted():
             return "station_declined"
         case Refused():

@@ -274,8 +274,13 @@ class LaddaHub:
         self.desk.move_in(house)
         if self.central is not None:
             for identity in (*self.desk.links,):
-                unwanted = identity in before.stations or identity in house.turned_away
-                if unwanted and identity not in house.stations:
+                if identity in house.stations:
+                    unwanted = not self.desk.is_online(identity)  # it lacks a password
+                else:
+                    unwanted = (
+                        identity in before.stations or identity in house.turned_away
+                    )
+                if unwanted:
                     self.central.drop(identity)
         for identity in before.stations.keys() - house.stations.keys():
             self._connectors.pop(identity, None)

@@ -4,7 +4,6 @@ import asyncio
 import base64
 from contextlib import AsyncExitStack
 import logging
-import os
 import threading
 import time
 
@@ -19,6 +18,8 @@ from custom_components.ladda.central_system import (
     listener,
 )
 from custom_components.ladda.central_system.credentials import hash_password
+from custom_components.ladda.central_system.listener import WRONG_PASSWORDS
+from custom_components.ladda.central_system.patience import Tries
 from custom_components.ladda.charging.model import Registration
 
 from .door import (
@@ -80,10 +81,72 @@ async def test_a_station_is_known_by_the_percent_encoded_end_of_its_path(
     assert door.link("left bay/1").remote == "127.0.0.1"
 
 
-@pytest.mark.parametrize("path", ["/", "//", "/%20", "/" + "x" * 49, "/a%0Ab", "/a%00"])
-async def test_a_path_that_names_no_station_is_not_found(door: Door, path: str) -> None:
+@pytest.mark.parametrize("path", ["/" + "x" * 49, "/a%0Ab", "/a%00"])
+async def test_a_path_with_a_name_that_cannot_be_one_is_not_found(
+    door: Door, path: str
+) -> None:
     assert await status(door, path) == 404
     assert door.central.turned_away == 1
+
+
+# Grizzl-E (#442) dials no name and offers no subprotocol
+NAMELESS = ("/", "//", "/%20", "/?x=y")
+
+
+@pytest.mark.parametrize("path", NAMELESS)
+async def test_a_station_without_a_name_is_known_by_the_name_that_it_logs_in_with(
+    door: Door, path: str
+) -> None:
+    door.desk.admissions["drive"] = locked("geheim")
+    ws = await door.come(path, protocols=(), headers=basic("drive", b"geheim"))
+    assert await ask(ws, HEARTBEAT) == ALIVE
+    assert list(door.central.links) == ["drive"]
+
+
+@pytest.mark.parametrize("path", NAMELESS)
+@pytest.mark.parametrize(
+    "headers", [{}, basic("", b"geheim"), {"Authorization": "Basic ***"}]
+)
+async def test_a_station_without_any_name_is_known_by_its_address(
+    door: Door, path: str, headers: dict[str, str]
+) -> None:
+    door.desk.admissions["127.0.0.1"] = Admission(Verdict.KNOWN)
+    ws = await door.come(path, protocols=(), headers=headers)
+    assert await ask(ws, HEARTBEAT) == ALIVE
+    assert list(door.central.links) == ["127.0.0.1"]
+
+
+async def test_a_stranger_without_any_name_waits_under_its_address(door: Door) -> None:
+    ws = await door.come("/", protocols=())
+    assert (await ask(ws, BOOT))[2]["status"] == "Pending"
+    assert list(door.central.links) == ["127.0.0.1"]
+
+
+@pytest.mark.parametrize("name", ["x" * 49, "a\nb", "a\0"])
+async def test_a_login_with_a_name_that_cannot_be_one_is_not_found(
+    door: Door, name: str
+) -> None:
+    assert await status(door, "/", headers=basic(name, b"geheim")) == 404
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [{}, basic("drive", b"falsch"), basic("", b"geheim"), basic("127.0.0.1", b"x")],
+)
+async def test_a_station_without_a_name_in_its_path_needs_its_password_still(
+    door: Door, headers: dict[str, str]
+) -> None:
+    door.desk.admissions |= {"drive": locked("geheim"), "127.0.0.1": locked("geheim")}
+    assert await status(door, "/", headers=headers) == 401
+    assert door.desk.comings == []
+
+
+async def test_a_name_in_the_path_goes_before_all_others(door: Door) -> None:
+    door.desk.admissions["drive"] = locked("geheim")
+    right = basic("drive", b"geheim")
+    assert await status(door, "/drive", headers=basic("garage", b"geheim")) == 401
+    await door.come("/garage", headers=right)
+    assert list(door.central.links) == ["garage"]
 
 
 async def test_a_station_that_somebody_turned_away_is_not_found(door: Door) -> None:
@@ -96,6 +159,12 @@ async def test_a_browser_is_told_that_this_is_for_stations(door: Door) -> None:
     async with door.client.get(url) as response:
         assert response.status == 426
         assert response.headers["Upgrade"] == "websocket"
+    async with door.client.get(url.replace("garage", "")) as response:
+        assert response.status == 426
+    assert door.central.turned_away == 2
+    assert door.central.oddities.of("garage") == {"a connection: no WebSocket": 1}
+    assert door.central.oddities.of("strangers") == {"a connection: no WebSocket": 1}
+    assert door.central.links == {}
 
 
 async def test_the_subprotocol_is_agreed(door: Door) -> None:
@@ -109,34 +178,59 @@ async def test_a_known_station_may_offer_no_subprotocol(door: Door) -> None:
     assert await ask(ws, HEARTBEAT) == ALIVE
 
 
-async def test_a_stranger_that_offers_no_subprotocol_is_closed(door: Door) -> None:
+async def test_a_stranger_that_offers_no_subprotocol_waits_like_any_other(
+    door: Door,
+) -> None:
     ws = await door.come("/stranger", protocols=())
-    await the_end(ws)
-    assert ws.close_code == WSCloseCode.PROTOCOL_ERROR
-    assert door.desk.comings == []
+    assert ws.protocol is None
+    assert (await ask(ws, HEARTBEAT))[2] == "SecurityError"
+    assert (await ask(ws, BOOT))[2]["status"] == "Pending"
 
 
 @pytest.mark.parametrize("path", ["/garage", "/stranger"])
 @pytest.mark.parametrize("offered", ["ocpp2.0.1", "ocpp1.6j"])
 async def test_a_station_that_speaks_something_else_is_closed_after_the_handshake(
-    door: Door, path: str, offered: str
+    door: Door, path: str, offered: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    ws = await door.come(path, protocols=(offered,))
-    assert ws.protocol is None
-    await the_end(ws)
-    assert ws.close_code == WSCloseCode.PROTOCOL_ERROR
+    for _ in range(3):
+        ws = await door.come(path, protocols=(offered,))
+        assert ws.protocol is None
+        await the_end(ws)
+        assert ws.close_code == WSCloseCode.PROTOCOL_ERROR
     assert door.central.links == {}
+    who = "garage" if path == "/garage" else "strangers"
+    kind = "a connection: no protocol that we speak"
+    assert door.central.oddities.of(who) == {kind: 3}
+    assert caplog.messages == [f"{who} sent something odd: {kind}"]
 
 
-async def test_a_station_may_forget_to_ask_for_the_upgrade(door: Door) -> None:
-    """Some send no `Connection: Upgrade`."""
+GOOD = (
+    "GET /garage HTTP/1.1\r\nHost: ladda\r\nConnection: Upgrade\r\n"
+    "Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
+    "Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\nSec-WebSocket-Protocol: ocpp1.6\r\n"
+    "\r\n"
+)
+
+
+@pytest.mark.parametrize(
+    "request_",
+    [
+        GOOD,
+        GOOD.replace("Connection: Upgrade\r\n", ""),  # Autel, lbbrhzn/ocpp#1933
+        GOOD.replace("Connection: Upgrade", "connection: keep-alive,  UPGRADE"),
+        GOOD.replace("websocket\r", "WebSocket \r"),
+        GOOD.replace("GET /", "GET  /"),
+        GOOD.replace("GET /", "GET ws://ladda:9000/"),
+        GOOD.replace("HTTP/1.1", "HTTP/1.0").replace("Host: ladda\r\n", ""),
+        GOOD.replace("Host: ladda", "Host:"),
+        GOOD.replace("Host: ladda", "Host: ladda\r\nX-Maker: \xe4\r\nX-Empty:"),
+        GOOD.replace("Host: ladda", "Host: ladda\r\nContent-Length: 0"),
+        "\r\n\r\n" + GOOD,
+    ],
+)
+async def test_a_station_may_ask_oddly(door: Door, request_: str) -> None:
     reader, writer = await asyncio.open_connection("127.0.0.1", door.port)
-    key = base64.b64encode(os.urandom(16)).decode()
-    writer.write(
-        f"GET /garage HTTP/1.1\r\nHost: ladda\r\nUpgrade: websocket\r\n"
-        f"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: {key}\r\n"
-        f"Sec-WebSocket-Protocol: ocpp1.6\r\n\r\n".encode()
-    )
+    writer.write(request_.encode("latin-1"))
     assert b" 101 " in await reader.readuntil(b"\r\n\r\n")
     text = b'[2,"1","Heartbeat",{}]'
     for _ in range(2):
@@ -213,13 +307,48 @@ async def test_who_guesses_passwords_is_not_listened_to_for_a_while(
     door: Door, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     door.desk.admissions["garage"] = locked("geheim")
-    monkeypatch.setattr(credentials, "LOCK_TIME", 0.5)
-    for _ in range(credentials.WRONG_TRIES):
+    monkeypatch.setattr(door.central, "_wrong_passwords", Tries(WRONG_PASSWORDS, 0.5))
+    for _ in range(WRONG_PASSWORDS):
         assert await status(door, headers=basic("garage", b"falsch")) == 401
     right = basic("garage", b"geheim")
     assert await status(door, headers=right) == 401
     await asyncio.sleep(0.6)
     await door.come(headers=right)
+
+
+@pytest.fixture
+def slow_checks(monkeypatch: pytest.MonkeyPatch) -> list[bytes]:
+    """Let the check of a password take a while; return what was checked."""
+    checked: list[bytes] = []
+
+    def verify(presented: bytes, hashed: str) -> bool:
+        checked.append(presented)
+        time.sleep(0.05)
+        return credentials.verify_password(presented, hashed)
+
+    monkeypatch.setattr(listener, "verify_password", verify)
+    return checked
+
+
+async def test_who_guesses_many_passwords_at_once_gets_no_further(
+    door: Door, slow_checks: list[bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They come before the first of them is found to be wrong."""
+    monkeypatch.setattr(listener, "MAX_CONNECTIONS", 2)
+    door.desk.admissions["garage"] = locked("geheim")
+    guesses = [
+        asyncio.create_task(status(door, headers=basic("garage", str(n).encode())))
+        for n in range(90)
+    ]
+    await until(lambda: slow_checks)
+    await door.come("/stranger")  # there is room for others meanwhile
+    assert set(await asyncio.gather(*guesses)) <= {401, 503}
+    assert len(slow_checks) <= WRONG_PASSWORDS
+    assert door.central.oddities.of("garage") == {
+        "a connection: a password while another is checked": 90 - len(slow_checks),
+        "a connection: a wrong password, or none": len(slow_checks),
+    }
+    await door.come(headers=basic("garage", b"geheim"))
 
 
 async def test_a_station_that_goes_while_its_password_is_checked_never_came(
@@ -248,15 +377,15 @@ def test_what_is_kept_of_a_password_tells_nothing_of_it() -> None:
     assert len(credentials.new_password()) == 40
 
 
-def test_wrong_passwords_are_forgotten_after_a_while() -> None:
-    lockout = credentials.Lockout()
-    for second in range(credentials.WRONG_TRIES):
-        assert not lockout.is_locked("a", second)
-        lockout.failed("a", second)
-    assert lockout.is_locked("a", credentials.WRONG_TRIES)
-    assert not lockout.is_locked("b", credentials.WRONG_TRIES)
-    lockout.failed("b", 1000)
-    assert lockout._wrong == {"b": [1000]}  # noqa: SLF001
+def test_tries_are_forgotten_after_a_while() -> None:
+    tries = Tries(10, 60)
+    for second in range(10):
+        assert not tries.are_used_up("a", second)
+        tries.count("a", second)
+    assert tries.are_used_up("a", 10)
+    assert not tries.are_used_up("b", 10)
+    tries.count("b", 1000)
+    assert tries._times == {"b": [1000]}  # noqa: SLF001
 
 
 # --- strangers -----------------------------------------------------------------------

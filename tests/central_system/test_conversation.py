@@ -4,27 +4,32 @@ import asyncio
 import logging
 from typing import Any
 
-from aiohttp import WSCloseCode
+from aiohttp import WSCloseCode, WSMsgType
 import pytest
 
 from custom_components.ladda.central_system import (
     BadAnswer,
+    Busy,
     Disconnected,
     NoAnswer,
     NotStored,
     Refused,
     patience,
+    rpc as rpc_module,
 )
 from custom_components.ladda.central_system.listener import MAX_FRAME
 from custom_components.ladda.charging.decisions import (
     Authorized,
     Decision,
     Noted,
+    Started,
     VendorAnswer,
 )
 from custom_components.ladda.charging.events import (
     Heartbeat,
+    MeterValuesReported,
     StationEvent,
+    TransactionStarted,
     VendorMessage,
 )
 from custom_components.ladda.charging.model import Authorization
@@ -109,7 +114,7 @@ async def test_a_call_is_answered_whatever_it_is(
         '["2","1","Heartbeat",{}]',
         '[7,"1","Heartbeat",{}]',
         '[5,"1","Heartbeat",{}]',
-        '[2,"1","Heartbeat",{"value":NaN}]',
+        '[2,"1","Heartbeat",{"value":not-a-number}]',
         '[3,"nobody asked",{}]',
         "[3,null,{}]",
         '[4,"nobody asked","GenericError","",{}]',
@@ -133,6 +138,55 @@ async def test_a_control_character_in_a_text_loses_no_message(door: Door) -> Non
     assert door.desk.events == [VendorMessage("V", "", "one two")]
 
 
+UNREADABLE = "a frame that is too big, or none of WebSocket's"
+START = (
+    b'[2,"s","StartTransaction",{"connectorId":1,"idTag":"04AA11","meterStart":%s,'
+    b'"timestamp":"2026-11-23T04:00:00Z"}]'
+)
+
+
+@pytest.mark.parametrize(
+    "number", [b"NaN", b"nan", b"-nan", b"Infinity", b"-Infinity", b"inf", b"1e999"]
+)
+async def test_a_number_that_is_none_is_all_that_is_lost_of_a_message(
+    door: Door, number: bytes
+) -> None:
+    async def decide(event: StationEvent) -> Decision:
+        return Started(7, Authorization.ACCEPTED)
+
+    door.desk.decide = decide
+    ws = await door.come()
+    await ws.send_frame(START % number, WSMsgType.TEXT)
+    assert (await hear(ws))[2]["transactionId"] == 7
+    [event] = door.desk.events
+    assert isinstance(event, TransactionStarted)
+    assert (event.connector, event.token, event.meter_start_wh) == (1, "04AA11", None)
+    assert event.at is not None
+    assert door.link().rpc.refused == 0
+
+
+async def test_a_reading_beside_one_that_is_no_number_counts(door: Door) -> None:
+    ws = await door.come()
+    await say(
+        ws,
+        '[2,"m","MeterValues",{"connectorId":1,"meterValue":[{"sampledValue":['
+        '{"value":NaN,"measurand":"Power.Active.Import"},{"value":"1500"}]}]}]',
+    )
+    assert await hear(ws) == [3, "m", {}]
+    [event] = door.desk.events
+    assert isinstance(event, MeterValuesReported)
+    assert [*event.values[0].samples.values()] == [1500]
+
+
+async def test_broken_characters_in_a_text_lose_no_message(door: Door) -> None:
+    """Bytes that are no UTF-8, in a text frame: another server would hang up."""
+    ws = await door.come()
+    raw = b'[2,"1","DataTransfer",{"vendorId":"V","data":"Stra\xdfe \xff\xc3"}]'
+    await ws.send_frame(raw, WSMsgType.TEXT)
+    assert (await hear(ws))[:2] == [3, "1"]
+    assert door.desk.events == [VendorMessage("V", "", "Stra\ufffde \ufffd\ufffd")]
+
+
 async def test_what_could_not_be_stored_is_refused_so_that_it_comes_again(
     door: Door,
 ) -> None:
@@ -150,7 +204,7 @@ async def test_what_could_not_be_stored_is_refused_so_that_it_comes_again(
     assert await ask(ws, STOP) == [3, "s", {}]
 
 
-async def test_an_error_of_ours_is_logged_and_the_station_sends_again(
+async def test_an_error_of_ours_is_told_once_and_the_station_sends_again(
     door: Door, caplog: pytest.LogCaptureFixture
 ) -> None:
     async def decide(event: StationEvent) -> Decision:
@@ -159,12 +213,17 @@ async def test_an_error_of_ours_is_logged_and_the_station_sends_again(
         raise RuntimeError("nobody thought of this")
 
     door.desk.decide = decide
-    ws = await door.come()
-    assert await ask(ws, STOP) == [4, "s", "InternalError", "", {}]
-    assert await ask(ws, HEARTBEAT) == ALIVE
-    [record] = [each for each in caplog.records if each.levelno == logging.ERROR]
-    assert "StopTransaction of garage" in record.message
+    for _ in range(3):  # each connection anew
+        ws = await door.come()
+        for _ in range(3):
+            assert await ask(ws, STOP) == [4, "s", "InternalError", "", {}]
+        assert await ask(ws, HEARTBEAT) == ALIVE
+        await ws.close()
+    [record] = [each for each in caplog.records if each.levelno >= logging.WARNING]
+    assert record.levelno == logging.ERROR
+    assert record.message == "garage: a StopTransaction went wrong here"
     assert record.exc_info is not None
+    assert door.central.oddities.of("garage")["a StopTransaction went wrong here"] == 9
 
 
 async def test_an_answer_that_cannot_be_written_is_an_error_of_ours(
@@ -227,6 +286,33 @@ async def test_a_message_that_is_too_big_ends_the_connection(door: Door) -> None
     await the_end(ws)
     assert ws.close_code == WSCloseCode.MESSAGE_TOO_BIG
     await until(lambda: not door.central.links)
+    assert door.central.oddities.of("garage") == {UNREADABLE: 1}
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        b"\xc1\x96",  # RSV1: compressed, which nobody agreed on (ocpp-go#358)
+        b"\xa1\x96",  # RSV2
+        b"\x83\x96",  # an opcode that there is not
+        b"\x80\x96",  # a continuation of nothing
+        b"\x09\x96",  # a ping in pieces
+    ],
+)
+async def test_a_frame_that_is_none_ends_the_connection_and_no_other(
+    door: Door, head: bytes
+) -> None:
+    other = await door.come("/stranger")
+    ws = await door.come()
+    assert ws._writer is not None  # noqa: SLF001
+    frame = head + bytes(4) + b'[2,"1","Heartbeat",{}]'
+    ws._writer.transport.write(frame)  # type: ignore[union-attr] # noqa: SLF001
+    await the_end(ws)
+    assert ws.close_code == WSCloseCode.PROTOCOL_ERROR
+    await until(lambda: "garage" not in door.central.links)
+    assert door.central.oddities.of("garage") == {UNREADABLE: 1}
+    assert (await ask(other, HEARTBEAT))[2] == "SecurityError"
+    assert await ask(await door.come(), HEARTBEAT) == ALIVE
 
 
 async def test_a_big_message_is_read(door: Door) -> None:
@@ -362,6 +448,26 @@ async def test_calls_fail_at_once_when_a_new_connection_replaces_the_old(
     async with asyncio.timeout(1):
         with pytest.raises(Disconnected):
             await call
+
+
+async def test_while_too_many_calls_wait_no_more_is_asked(
+    door: Door, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(rpc_module, "MAX_CALLS", 3)
+    ws = await door.come()
+    rpc = door.link().rpc
+    calls = [asyncio.create_task(rpc.call("Reset", {"number": n})) for n in range(3)]
+    _, id_, *_ = await hear(ws)
+    with pytest.raises(Busy, match="Reset: the station still owes answers"):
+        await rpc.call("Reset", {"number": 3})
+    await say(ws, [3, id_, {}])
+    await calls[0]
+    calls.append(asyncio.create_task(rpc.call("Reset", {"number": 4})))
+    for number in (1, 2, 4):
+        _, id_, _, payload = await hear(ws)
+        assert payload == {"number": number}
+        await say(ws, [3, id_, {}])
+    assert await asyncio.gather(*calls) == [{}] * 4
 
 
 async def test_a_call_that_is_given_up_leaves_the_turn_to_the_next(door: Door) -> None:

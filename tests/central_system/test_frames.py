@@ -18,17 +18,25 @@ from custom_components.ladda.central_system.frames import (
 )
 
 TEXT = st.text(st.characters(codec="utf-8"))
-JSON = st.recursive(
-    st.none()
-    | st.booleans()
-    | st.integers(-(2**63), 2**64 - 1)
-    | st.floats(allow_nan=False, allow_infinity=False)
-    | TEXT,
-    lambda inner: st.lists(inner) | st.dictionaries(TEXT, inner),
-    max_leaves=10,
-)
+
+
+def values(numbers: st.SearchStrategy[float]) -> st.SearchStrategy[Any]:
+    """Return values of JSON with these numbers."""
+    leaves = st.none() | st.booleans() | st.integers(-(2**63), 2**64 - 1) | TEXT
+    return st.recursive(
+        leaves | numbers,
+        lambda inner: st.lists(inner) | st.dictionaries(TEXT, inner),
+        max_leaves=10,
+    )
+
+
+JSON = values(st.floats(allow_nan=False, allow_infinity=False))
+NEARLY_JSON = values(st.floats())
 NEARLY_FRAMES = st.tuples(
-    st.sampled_from([2, 3, 4, 2.0, "2", 5, True, None]), JSON, JSON, JSON
+    st.sampled_from([2, 3, 4, 2.0, "2", 5, True, None]),
+    NEARLY_JSON,
+    NEARLY_JSON,
+    NEARLY_JSON,
 ).flatmap(lambda parts: st.sampled_from([parts[:length] for length in range(5)]))
 READABLE_IDS = st.text(st.characters(codec="utf-8"), min_size=1, max_size=36) | (
     st.integers(-(2**63), 2**64 - 1)
@@ -36,7 +44,8 @@ READABLE_IDS = st.text(st.characters(codec="utf-8"), min_size=1, max_size=36) | 
 
 
 @given(
-    st.binary() | (JSON | NEARLY_FRAMES).map(lambda value: json.dumps(value).encode())
+    st.binary()
+    | (NEARLY_JSON | NEARLY_FRAMES).map(lambda value: json.dumps(value).encode())
 )
 def test_nothing_that_comes_is_more_than_unreadable(raw: bytes) -> None:
     frame = frames.parse(raw)
@@ -46,7 +55,7 @@ def test_nothing_that_comes_is_more_than_unreadable(raw: bytes) -> None:
         assert not isinstance(frame, Call) or isinstance(frame.payload, dict)
 
 
-@given(READABLE_IDS, st.lists(JSON, max_size=3))
+@given(READABLE_IDS, st.lists(NEARLY_JSON, max_size=3))
 def test_every_call_with_a_readable_id_can_be_answered_under_it(
     id_: str | int, rest: list[Any]
 ) -> None:
@@ -80,6 +89,14 @@ def test_a_call_is_compact_json() -> None:
         (b'[2.0,"1","A"]', Call("1", "A", {})),
         (b'[2,"1","A",{"t":"a\tb"}]', Call("1", "A", {"t": "a b"})),
         (b'[2,"1","A",{"t":"Stra\xdfe"}]', Call("1", "A", {"t": "Stra\ufffde"})),
+        (
+            b'[2,"1","A",{"a":NaN,"b":[-Infinity,1e999,1.5],"c":"NaN, \\"inf"}]',
+            Call("1", "A", {"a": None, "b": [None, None, 1.5], "c": 'NaN, "inf'}),
+        ),
+        (b'[2,"1","A",Infinity]', Call("1", "A", {})),
+        (b'[2,"1","A",{"b":' + b"9" * 400 + b"}]", Call("1", "A", {"b": None})),
+        (b'[2,"1","A",{"b":NaNA}]', Unreadable("not JSON")),
+        (b"[" * 100_000 + b"NaN", Unreadable("not JSON")),
         (b'[3,"1",{},1]', CallResult("1", {})),
         (b'[3,"1",[1]]', CallResult("1", [1])),
         (b'[4,"1","Code","text",{},1]', CallError("1", "Code", "text")),
@@ -91,6 +108,12 @@ def test_a_call_is_compact_json() -> None:
 )
 def test_frames_are_read_tolerantly(raw: bytes, frame: frames.Frame) -> None:
     assert frames.parse(raw) == frame
+
+
+def test_an_id_that_is_no_number_is_no_id() -> None:
+    frame = frames.parse(b'[2,NaN,"A",{}]')
+    assert isinstance(frame, BadCall)
+    assert frame.id == "-1"
 
 
 def test_a_description_is_cut_to_what_a_station_must_take() -> None:

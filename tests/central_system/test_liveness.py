@@ -7,7 +7,8 @@ import socket
 from aiohttp import ClientWebSocketResponse, WSMsgType
 import pytest
 
-from custom_components.ladda.central_system import listener, rpc
+from custom_components.ladda.central_system import Disconnected, listener, rpc
+from custom_components.ladda.central_system.listener import LOOK_INTERVAL, STUCK_LOOKS
 from custom_components.ladda.charging.decisions import Decision, VendorAnswer
 from custom_components.ladda.charging.events import StationEvent
 
@@ -19,6 +20,7 @@ INTERVAL = 0.1  # s
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let minutes be tenths of seconds."""
+    monkeypatch.setattr(listener, "LOOK_INTERVAL", INTERVAL / 4)
     monkeypatch.setattr(listener, "PING_INTERVAL", INTERVAL)
     monkeypatch.setattr(rpc, "CLOSE_PATIENCE", INTERVAL)
 
@@ -94,6 +96,64 @@ async def test_a_station_that_is_gone_when_it_is_pinged_harms_nobody(
     assert "Task exception" not in caplog.text
 
 
+# --- stations whose network is gone, and that are told to nobody -----------------------
+
+
+async def dial(door: Door, window: int = 4096) -> socket.socket:
+    """Connect as a station that reads only what it is made to, and return its end."""
+    loop = asyncio.get_running_loop()
+    end = socket.socket()
+    end.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, window)
+    end.setblocking(False)
+    await loop.sock_connect(end, ("127.0.0.1", door.port))
+    await loop.sock_sendall(
+        end,
+        b"GET /garage HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
+        b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n",
+    )
+    assert b" 101 " in await loop.sock_recv(end, 4096)
+    await until(lambda: "garage" in door.central.links)
+    return end
+
+
+def frame(opcode: int, text: bytes = b"") -> bytes:
+    """Return a short frame as a station masks it."""
+    return bytes((0x80 | opcode, 0x80 | len(text), 0, 0, 0, 0)) + text
+
+
+async def test_a_half_open_connection_is_noticed(door: Door) -> None:
+    """The network goes without a word: nothing comes any more, no end either."""
+    loop = asyncio.get_running_loop()
+    end = await dial(door)
+    await loop.sock_sendall(end, frame(0xA))  # a pong, so that pings are known to work
+    await until(lambda: door.link().rpc.answers_pings)
+    began = loop.time()
+    await until(gone(door))
+    patience = INTERVAL * listener.PINGS_MISSED
+    assert patience <= loop.time() - began + 0.01
+    assert [what for what, _ in door.desk.comings] == ["came", "went"]
+    end.close()
+
+
+async def test_a_new_connection_takes_the_place_of_one_that_is_half_open(
+    door: Door,
+) -> None:
+    end = await dial(door)
+    old = door.link()
+    call = asyncio.create_task(old.rpc.call("Reset", {}, timeout=20))
+    await asyncio.sleep(0)
+    new = await door.come()
+    async with asyncio.timeout(INTERVAL):  # nobody waits for the old one's goodbye
+        assert await ask(new, HEARTBEAT) == ALIVE
+        with pytest.raises(Disconnected):
+            await call
+    await until(lambda: len(door.desk.comings) == 3)
+    assert [what for what, _ in door.desk.comings] == ["came", "came", "went"]
+    assert door.desk.comings[-1][1] is old
+    assert await ask(new, HEARTBEAT) == ALIVE
+    end.close()
+
+
 async def test_a_station_that_takes_nothing_is_cut_off(door: Door) -> None:
     """Its answers would pile up here; the others go on meanwhile."""
 
@@ -102,24 +162,42 @@ async def test_a_station_that_takes_nothing_is_cut_off(door: Door) -> None:
 
     door.desk.decide = decide
     loop = asyncio.get_running_loop()
-    deaf = socket.socket()
-    deaf.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
-    deaf.setblocking(False)
-    await loop.sock_connect(deaf, ("127.0.0.1", door.port))
-    await loop.sock_sendall(
-        deaf,
-        b"GET /garage HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
-        b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n",
-    )
-    text = b'[2,"1","DataTransfer",{"vendorId":"V"}]'
-    frame = bytes((0x81, 0x80 | len(text), 0, 0, 0, 0)) + text
-    await loop.sock_sendall(deaf, frame * 300)
-    await until(lambda: door.central.links and door.link().rpc.unsent)
+    deaf = await dial(door)
+    told = frame(0x1, b'[2,"1","DataTransfer",{"vendorId":"V"}]')
+    await loop.sock_sendall(deaf, told * 300)
+    await until(lambda: door.link().rpc.unsent)
     link = door.link()
+    began = loop.time()
     call = asyncio.create_task(link.rpc.call("Reset", {}, timeout=20))
     await until(gone(door))
     await until(call.done)
+    assert INTERVAL / 2 <= loop.time() - began < INTERVAL * 6
     assert link.rpc.unsent == 0
     deaf.close()
-    with pytest.raises(Exception, match="the station"):
+    with pytest.raises(Disconnected, match="the station"):
         await call
+
+
+async def test_a_station_that_takes_little_at_a_time_stays(door: Door) -> None:
+    async def decide(event: StationEvent) -> Decision:
+        return VendorAnswer(known=True, data="x" * 60_000)
+
+    door.desk.decide = decide
+    loop = asyncio.get_running_loop()
+    slow = await dial(door, window=1 << 18)
+    told = frame(0x1, b'[2,"1","DataTransfer",{"vendorId":"V"}]')
+    await loop.sock_sendall(slow, told * 400)
+    await until(lambda: door.link().rpc.unsent)
+    began = loop.time()
+    while not gone(door)() and door.link().rpc.unsent:
+        await loop.sock_recv(slow, 100_000)
+        await asyncio.sleep(INTERVAL / 30)
+    assert loop.time() - began > INTERVAL * 3
+    assert not gone(door)()
+    slow.close()
+
+
+def test_who_takes_nothing_is_cut_off_soon_after_ten_seconds() -> None:
+    looks_apart = (STUCK_LOOKS - 1) * LOOK_INTERVAL
+    assert looks_apart == 10
+    assert looks_apart + LOOK_INTERVAL <= 15

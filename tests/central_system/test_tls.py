@@ -4,7 +4,6 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime, timedelta
 from functools import partial
-import logging
 from pathlib import Path
 import socket
 import ssl
@@ -17,16 +16,15 @@ from custom_components.ladda.central_system import (
     CertificateFiles,
     CertificateUnusable,
     ServerTls,
+    http_server,
     load_certificate,
 )
 from custom_components.ladda.central_system.tls import Flaw
 
 from ..certificates import Files, Key, certificate, ecdsa_key, rsa_key
-from .door import ALIVE, HEARTBEAT, Door, ask, at_the_door
+from .door import ALIVE, HEARTBEAT, Door, ask, at_the_door, until
 
 type Spoil = Callable[[Files], None]
-
-TLS_LOGGER = "custom_components.ladda.central_system.tls"
 
 
 @pytest.fixture
@@ -102,34 +100,32 @@ async def test_a_station_converses_over_tls(
         assert await ask(ws, HEARTBEAT) == ALIVE
 
 
-async def test_a_station_that_dials_without_tls_is_refused_in_silence(
+def failed(door: Door) -> dict[str, int]:
+    """Return what was refused of strangers, and how often."""
+    return door.central.oddities.of("strangers")
+
+
+async def test_a_station_that_dials_without_tls_is_refused_and_counted(
     door: Door, files: Files, caplog: pytest.LogCaptureFixture
 ) -> None:
-    caplog.set_level(logging.INFO)
-    with pytest.raises(ClientConnectionError):
-        await door.client.ws_connect(f"ws://127.0.0.1:{door.port}/garage")
+    for _ in range(3):
+        reader, writer = await asyncio.open_connection("127.0.0.1", door.port)
+        writer.write(b"GET /garage HTTP/1.1\r\nHost: ladda\r\n\r\n")
+        await reader.read()
+        writer.close()
     assert door.desk.comings == []
-    assert caplog.records == []
+    assert failed(door) == {"a TLS handshake: HTTP_REQUEST": 3}
+    assert caplog.messages == [
+        "strangers sent something odd: a TLS handshake: HTTP_REQUEST"
+    ]
     assert await ask(await door.come(ssl=files.trusting()), HEARTBEAT) == ALIVE
-
-
-async def test_a_handshake_that_fails_is_told_to_who_looks_for_it(
-    door: Door, caplog: pytest.LogCaptureFixture
-) -> None:
-    caplog.set_level(logging.DEBUG, TLS_LOGGER)
-    with pytest.raises(ClientConnectionError):
-        await door.client.ws_connect(f"ws://127.0.0.1:{door.port}/garage")
-    assert set(caplog.messages) == {"A TLS handshake failed: HTTP_REQUEST"}
+    assert len(failed(door)) == 1
 
 
 @pytest.mark.parametrize("newest", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
 async def test_a_station_that_does_not_trust_the_certificate_says_so(
-    door: Door,
-    files: Files,
-    newest: ssl.TLSVersion,
-    caplog: pytest.LogCaptureFixture,
+    door: Door, files: Files, newest: ssl.TLSVersion
 ) -> None:
-    caplog.set_level(logging.DEBUG, TLS_LOGGER)
     station = ssl.create_default_context()
     station.maximum_version = newest
 
@@ -144,13 +140,10 @@ async def test_a_station_that_does_not_trust_the_certificate_says_so(
     await asyncio.to_thread(dial)
     assert await ask(await door.come(ssl=files.trusting()), HEARTBEAT) == ALIVE
     assert len(door.desk.comings) == 1
-    assert caplog.messages == ["A TLS handshake failed: TLSV1_ALERT_UNKNOWN_CA"]
+    assert failed(door) == {"a TLS handshake: TLSV1_ALERT_UNKNOWN_CA": 1}
 
 
-async def test_tls_1_1_is_refused(
-    door: Door, files: Files, caplog: pytest.LogCaptureFixture
-) -> None:
-    caplog.set_level(logging.DEBUG, TLS_LOGGER)
+async def test_tls_1_1_is_refused(door: Door, files: Files) -> None:
     context = files.trusting()
     context.set_ciphers("ALL:@SECLEVEL=0")
     with warnings.catch_warnings(action="ignore", category=DeprecationWarning):
@@ -158,7 +151,7 @@ async def test_tls_1_1_is_refused(
         context.maximum_version = ssl.TLSVersion.TLSv1_1
     with pytest.raises(ClientConnectionError):
         await door.come(ssl=context)
-    assert caplog.messages == ["A TLS handshake failed: UNSUPPORTED_PROTOCOL"]
+    assert failed(door) == {"a TLS handshake: UNSUPPORTED_PROTOCOL": 1}
 
 
 async def test_a_station_with_tls_1_2_gets_forward_secrecy(
@@ -171,18 +164,68 @@ async def test_a_station_with_tls_1_2_gets_forward_secrecy(
 
 @pytest.mark.parametrize("cipher", ["AES128-GCM-SHA256", "AES256-GCM-SHA384"])
 async def test_old_ciphers_are_there_for_who_asks_for_them_only(
-    door: Door, files: Files, cipher: str, caplog: pytest.LogCaptureFixture
+    door: Door, files: Files, cipher: str
 ) -> None:
-    caplog.set_level(logging.DEBUG, TLS_LOGGER)
     station = old_station(files, cipher)
     with pytest.raises(ClientConnectionError):
         await door.come(ssl=station)
-    assert caplog.messages == ["A TLS handshake failed: NO_SHARED_CIPHER"]
+    assert failed(door) == {"a TLS handshake: NO_SHARED_CIPHER": 1}
     async with at_the_door(load(files, legacy_ciphers=True)) as open_to_old_ones:
         agreed, _ = await handshake(open_to_old_ones, station)
         assert agreed == cipher
         ws = await open_to_old_ones.come(ssl=station)
         assert await ask(ws, HEARTBEAT) == ALIVE
+
+
+@pytest.fixture
+def little_room(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let three handshakes go on at a time, for a fifth of a second."""
+    monkeypatch.setattr(http_server, "MAX_SOCKETS", 3)
+    monkeypatch.setattr(http_server, "PATIENCE", 0.2)
+
+
+@pytest.mark.usefixtures("little_room")
+async def test_who_says_nothing_is_hung_up_on(door: Door, files: Files) -> None:
+    streams = [await asyncio.open_connection("127.0.0.1", door.port) for _ in range(2)]
+    streams[0][1].write(b"\x16\x03\x01\x02\x00\x01\x00")  # half a greeting
+    assert await ask(await door.come(ssl=files.trusting()), HEARTBEAT) == ALIVE
+    for reader, writer in streams:
+        async with asyncio.timeout(2):
+            assert await reader.read() == b""
+        writer.close()
+    assert failed(door) == {"a TLS handshake: it came to no end": 2}
+
+
+@pytest.mark.usefixtures("little_room")
+async def test_more_handshakes_than_can_go_on_are_broken_off(
+    door: Door, files: Files
+) -> None:
+    silent = [await asyncio.open_connection("127.0.0.1", door.port) for _ in range(8)]
+    await until(lambda: failed(door))
+    with pytest.raises(ClientConnectionError):
+        await door.come(ssl=files.trusting())
+    assert failed(door) == {"a TLS handshake: too many at a time": 6}
+    await until(lambda: len(failed(door)) == 2)
+    assert await ask(await door.come(ssl=files.trusting()), HEARTBEAT) == ALIVE
+    for _, writer in silent:
+        writer.close()
+
+
+async def test_closing_forgets_the_handshakes_that_go_on(
+    socket_enabled: None, tls: ServerTls
+) -> None:
+    async with at_the_door(tls) as door:
+        _, writer = await asyncio.open_connection("127.0.0.1", door.port)
+        await asyncio.sleep(0.05)
+        await door.central.stop()
+        assert failed(door) == {}
+        writer.close()
+    ours = [
+        timer
+        for timer in asyncio.get_running_loop()._scheduled  # type: ignore[attr-defined] # noqa: SLF001
+        if "Handshakes" in repr(timer) and not timer.cancelled()
+    ]
+    assert ours == []
 
 
 # --- renewal -------------------------------------------------------------------------

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from custom_components.ladda.central_system import NotAccepted
+from custom_components.ladda.central_system import NotAccepted, Overtaken
 from custom_components.ladda.central_system.credentials import hash_password
 from custom_components.ladda.charging.journal import Kind
 from custom_components.ladda.desk import MayNotCharge
@@ -255,6 +255,40 @@ async def test_a_station_that_refuses_one_way_of_limiting_is_asked_another(
         with pytest.raises(NotAccepted):
             await counter.desk.set_limit("garage", 1, Decimal(10))
         assert counter.desk.stations["garage"].connector(1).limit_a == 9
+
+
+async def test_the_newest_limit_takes_the_place_of_those_that_wait(
+    tmp_path: Path,
+) -> None:
+    async with at_the_desk(tmp_path / "ladda.db", house("garage")) as counter:
+        station = await counter.station("garage", connectors=2)
+        known = counter.desk.stations["garage"]
+        await station.wait_for(lambda: "known" in known.settings)
+        asked: list[tuple[int, float]] = []
+
+        def answer(payload: dict) -> dict | None:
+            schedule = payload["csChargingProfiles"]["chargingSchedule"]
+            limit = schedule["chargingSchedulePeriod"][0]["limit"]
+            asked.append((payload["connectorId"], limit))
+            return {"status": "Accepted"} if limit != 16 else None
+
+        def limit(amperes: int, connector: int = 1) -> asyncio.Task[None]:
+            return asyncio.create_task(
+                counter.desk.set_limit("garage", connector, Decimal(amperes))
+            )
+
+        station.answers["SetChargingProfile"] = answer
+        hanging = limit(16)
+        await station.wait_for(lambda: bool(asked))
+        waiting = [limit(amperes) for amperes in range(15, 6, -1)]
+        other, newest = limit(12, connector=2), limit(6)
+        hanging.cancel()  # as if it was answered at last
+        await asyncio.gather(other, newest)
+        replaced = await asyncio.gather(*waiting, return_exceptions=True)
+        assert {type(each) for each in replaced} == {Overtaken}
+        assert sorted(asked) == [(1, 6), (1, 16), (2, 12)]
+        assert known.connector(1).limit_a == 6
+        assert known.connector(2).limit_a == 12
 
 
 async def test_users_of_another_tariff_pay_by_it(tmp_path: Path) -> None:

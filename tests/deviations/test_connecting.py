@@ -5,13 +5,17 @@ import asyncio
 from aiohttp import ClientSession
 import pytest
 
+from custom_components.ladda import alignment, desk
+from custom_components.ladda.central_system import listener
+from custom_components.ladda.central_system.credentials import hash_password
 from custom_components.ladda.central_system.listener import SILENCE
-from custom_components.ladda.charging.model import ConnectorStatus
+from custom_components.ladda.charging.model import ConnectorStatus, StationInfo
 from custom_components.ladda.desk import HEARTBEAT_S
 from tests.bad_input.neighbours import connect
-from tests.central_system.door import ask, say, the_end, until
-from tests.desk.counter import Counter
+from tests.central_system.door import BOOT, ask, basic, say, the_end, until
+from tests.desk.counter import Counter, house, with_options
 from tests.desk.wire import start
+from tests.station_simulator import SimulatedStation
 
 STATUS = {"connectorId": 1, "status": "Available", "errorCode": "NoError"}
 
@@ -31,6 +35,20 @@ async def test_grizzl_e_comes_by_a_path_of_its_own(counter: Counter) -> None:
             await ws.close()
 
 
+async def test_grizzl_e_dials_no_name_at_all(counter: Counter) -> None:
+    """#442; and no subprotocol either. Its address is what it is known by."""
+    station = counter.stranger("GRS-1", named=False, subprotocols=())
+    await station.start()
+    await station.wait_for(lambda: bool(counter.ear.strangers))
+    [seen] = counter.ear.strangers
+    assert (seen.identity, seen.info.vendor) == ("127.0.0.1", "Simulated")
+    counter.desk.move_in(house("garage", "drive", "127.0.0.1"))
+    await station.wait_registered()
+    await station.send("StartTransaction", start("04AA11", counter.clock(), 0))
+    [session] = await counter.sessions()
+    assert (session.station, session.user) == ("127.0.0.1", "anna")
+
+
 async def test_foxess_knocks_before_it_comes(counter: Counter) -> None:
     """PR 2012: a short-lived connection before the real one changes nothing."""
     async with ClientSession() as client:
@@ -41,8 +59,8 @@ async def test_foxess_knocks_before_it_comes(counter: Counter) -> None:
     await counter.station("garage")
 
 
-async def test_a_half_open_connection_gives_way(counter: Counter) -> None:
-    """ocpp-go#314, ts-ocpp#19."""
+async def test_a_new_connection_takes_the_place_of_the_old(counter: Counter) -> None:
+    """ocpp-go#314, ts-ocpp#19; half-open ones are in central_system/test_liveness."""
     async with ClientSession() as client:
         old = await connect(client, counter, "garage")
         new = await connect(client, counter, "garage")
@@ -54,6 +72,36 @@ async def test_a_half_open_connection_gives_way(counter: Counter) -> None:
         await new.close()
 
 
+async def test_an_idle_station_is_kept_awake(
+    counter: Counter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Timxon, #1679, Ocular, #2030: without a sign of life they hang up."""
+    monkeypatch.setattr(listener, "LOOK_INTERVAL", 0.05)
+    monkeypatch.setattr(listener, "PING_INTERVAL", 0.2)
+    station = await counter.station("garage", patience=0.5)
+    link = counter.desk.links["garage"]
+    await asyncio.sleep(1.5)
+    assert counter.desk.links["garage"] is link
+    assert station.is_online
+
+
+async def test_an_idle_station_that_goes_all_the_same_is_back_as_it_was(
+    counter: Counter,
+) -> None:
+    """Timxon, #1679: it goes once an hour, and does not boot when it is back."""
+    station = await counter.station("garage", patience=0.1)
+    await station.send("StatusNotification", STATUS)
+    boots = [action for action, _ in station.sent].count("BootNotification")
+    first = counter.desk.links["garage"]
+    await station.wait_for(
+        lambda: counter.desk.links.get("garage") not in (first, None)
+    )
+    await station.wait_registered()
+    connector = counter.desk.stations["garage"].connector(1)
+    assert connector.status is ConnectorStatus.AVAILABLE
+    assert [action for action, _ in station.sent].count("BootNotification") == boots
+
+
 async def test_wallbox_does_not_say_that_it_booted(counter: Counter) -> None:
     """evcc: firmware 6 comes back without a BootNotification."""
     async with ClientSession() as client:
@@ -62,6 +110,188 @@ async def test_wallbox_does_not_say_that_it_booted(counter: Counter) -> None:
         heard = await ask(ws, [2, "1", "StartTransaction", told])
         assert heard[2]["idTagInfo"]["status"] == "Accepted"
         await ws.close()
+
+
+# --- who does not say what it is ------------------------------------------------------
+
+
+def asked_to_boot(station: SimulatedStation) -> int:
+    """Return how often a station was asked to present itself."""
+    asked = [payload for action, payload in station.received if "Trigger" in action]
+    return asked.count({"requestedMessage": "BootNotification"})
+
+
+async def test_a_stranger_that_does_not_boot_is_shown_as_it_is(
+    counter: Counter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(desk, "STRANGER_PATIENCE", 0.1)
+    station = counter.stranger("carport", boots=False)
+    await station.start()
+    await station.wait_for(lambda: bool(counter.ear.strangers))
+    [seen] = counter.ear.strangers
+    assert (seen.identity, seen.remote) == ("carport", "127.0.0.1")
+    assert seen.info == StationInfo()
+    counter.desk.move_in(house("garage", "drive", "carport"))
+    await station.wait_for(lambda: counter.desk.info_of("carport") != StationInfo())
+    info = counter.desk.stations["carport"].info
+    assert info is not None
+    assert info.vendor == "Simulated"
+
+
+async def test_a_stranger_that_boots_in_time_is_shown_once(
+    counter: Counter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(desk, "STRANGER_PATIENCE", 0.4)
+    station = counter.stranger("carport")
+    await station.start()
+    await station.wait_for(lambda: station.registration == "Pending")
+    await asyncio.sleep(0.6)
+    assert [seen.info.vendor for seen in counter.ear.strangers] == ["Simulated"]
+
+
+async def test_a_stranger_that_hangs_up_at_once_is_not_shown(
+    counter: Counter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(desk, "STRANGER_PATIENCE", 0.1)
+    async with ClientSession() as client:
+        for _ in range(3):
+            ws = await connect(client, counter, "carport")
+            await ws.close()
+    await asyncio.sleep(0.2)
+    assert counter.ear.strangers == []
+
+
+@pytest.mark.usefixtures("little_time")
+async def test_a_station_that_never_booted_is_asked_what_it_is(
+    counter: Counter,
+) -> None:
+    """It was added by its name; until it tells, no profile of its make applies."""
+    station = await counter.station("garage", boots=False)
+    known = counter.desk.stations["garage"]
+    await station.wait_for(lambda: known.info is not None)
+    await station.wait_for(lambda: "known" in known.settings)
+    assert asked_to_boot(station) == 1
+    await station.go_offline()
+    await station.go_online()
+    await station.wait_registered()
+    await asyncio.sleep(0.5)
+    assert asked_to_boot(station) == 1
+
+
+@pytest.mark.usefixtures("little_time")
+@pytest.mark.parametrize("answer", [{"status": "Rejected"}, None], ids=repr)
+async def test_a_station_that_does_not_tell_what_it_is_takes_part_all_the_same(
+    counter: Counter, answer: dict[str, str] | None
+) -> None:
+    station = counter.stranger("garage", boots=False)
+    station.answers["TriggerMessage"] = answer
+    await station.start()
+    await station.wait_registered()
+    known = counter.desk.stations["garage"]
+    await station.wait_for(lambda: "known" in known.settings)
+    assert known.info is None
+    assert asked_to_boot(station) == 1
+
+
+# --- who is adopted -------------------------------------------------------------------
+
+
+async def test_an_adopted_station_takes_part_at_once(counter: Counter) -> None:
+    """It may start before it has heard that it may, or anything at all."""
+    async with ClientSession() as client:
+        ws = await connect(client, counter, "carport")
+        assert (await ask(ws, BOOT))[2]["status"] == "Pending"
+        told = start("04AA11", counter.clock(), 1000)
+        call = [2, "1", "StartTransaction", told]
+        assert (await ask(ws, call))[2] == "SecurityError"
+        counter.desk.move_in(house("garage", "drive", "carport"))
+        assert counter.desk.is_online("carport")
+        assert ("station", "carport") in counter.ear.told
+        await say(ws, call)
+        heard = [await ws.receive_json(timeout=5) for _ in range(2)]
+        trigger, answer = sorted(heard, key=lambda frame: frame[0])
+        assert trigger[2:] == [
+            "TriggerMessage",
+            {"requestedMessage": "BootNotification"},
+        ]
+        assert answer[2]["idTagInfo"]["status"] == "Accepted"
+        await ws.close()
+
+
+@pytest.mark.usefixtures("little_time")
+@pytest.mark.parametrize("answer", [{"status": "Rejected"}, None], ids=repr)
+async def test_an_adopted_station_that_refuses_to_boot_is_brought_in_line(
+    counter: Counter, answer: dict[str, str] | None
+) -> None:
+    station = counter.stranger("carport", boots=False)
+    station.answers["TriggerMessage"] = answer
+    await station.start()
+    await station.wait_registered()
+    counter.desk.move_in(house("garage", "drive", "carport"))
+    await station.send("StartTransaction", start("04AA11", counter.clock(), 0))
+    known = counter.desk.stations["carport"]
+    await station.wait_for(lambda: "known" in known.settings)
+    [session] = await counter.sessions()
+    assert session.station == "carport"
+
+
+async def test_a_station_that_is_adopted_with_a_password_has_to_show_it_first(
+    counter: Counter,
+) -> None:
+    async with ClientSession() as client:
+        ws = await connect(client, counter, "carport")
+        await ask(ws, BOOT)
+        places = house("garage", "drive", "carport")
+        counter.desk.move_in(
+            with_options(places, "carport", password_hash=hash_password("geheim"))
+        )
+        assert not counter.desk.is_online("carport")
+        assert (await ask(ws, BOOT))[2]["status"] == "Pending"
+        told = start("04AA11", counter.clock(), 0)
+        answer = await ask(ws, [2, "1", "StartTransaction", told])
+        assert answer[2] == "SecurityError"
+        await ws.close()
+        right = basic("carport", b"geheim")
+        ws = await connect(client, counter, "carport", headers=right)
+        assert counter.desk.is_online("carport")
+        await ws.close()
+
+
+# --- who boots again and again --------------------------------------------------------
+
+
+async def test_a_station_that_boots_over_and_over_is_left_alone_for_longer(
+    counter: Counter,
+) -> None:
+    """Wallbox, #1503, ABB, #1275: being asked things is what makes them boot."""
+    station = await counter.station("garage")
+    known = counter.desk.stations["garage"]
+    await station.wait_for(lambda: "known" in known.settings)
+
+    def asked() -> int:
+        return [action for action, _ in station.received].count("GetConfiguration")
+
+    for _ in range(6):
+        await station.send("BootNotification", BOOT[3])
+    station.received.clear()
+    await asyncio.sleep(0.3)  # 0.01 s is doubled with each of seven boots
+    assert asked() == 0
+    await station.wait_for(lambda: asked() > 0)
+    await asyncio.sleep(0.1)
+    assert asked() == 1
+
+    counter.clock.travel(minutes=11)
+    station.received.clear()
+    await station.send("BootNotification", BOOT[3])
+    async with asyncio.timeout(0.3):
+        await station.wait_for(lambda: asked() > 0)
+
+
+def test_a_station_that_boots_for_ever_is_asked_every_ten_minutes() -> None:
+    assert alignment.LONGEST_DELAY == 600
+
+
+# --- what they say --------------------------------------------------------------------
 
 
 async def test_wallbox_breaks_lines_inside_of_texts(counter: Counter) -> None:

@@ -20,6 +20,7 @@ from custom_components.ladda.ledger import (
     SessionQuery,
     database,
     ledger as ledger_module,
+    writer as writer_module,
 )
 
 from .records import NOON, a_closed_session, a_price, a_session, an_entry
@@ -238,6 +239,23 @@ async def test_posted_entries_that_cannot_be_stored_are_in_the_log(
     assert await stored_numbers(ledger) == [1, 3]
     (record,) = (one for one in caplog.records if one.levelno == logging.ERROR)
     assert record.getMessage().startswith("2 posted entries are lost: ")
+
+
+async def test_entries_that_are_lost_for_a_while_do_not_fill_the_log(
+    ledger: Ledger, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(writer_module, "LOSS_PAUSE", 0.2)
+
+    async def lose(times: int) -> None:
+        for _ in range(times):
+            ledger.post([an_entry(data={"at": NOON})])
+            await ledger.commit()
+
+    await lose(10)
+    await asyncio.sleep(0.3)
+    await lose(10)
+    told = [each.getMessage().partition(":")[0] for each in caplog.records]
+    assert told == ["1 posted entries are lost", "10 posted entries are lost"]
 
 
 async def test_who_is_cancelled_while_waiting_disturbs_nobody(ledger: Ledger) -> None:

@@ -41,6 +41,9 @@ class Dialling:
 
     `retry_interval` takes the place of TransactionMessageRetryInterval, and of
     the wait for another BootNotification where the central system names none.
+    `named`: the path ends with its name. `boots`: it presents itself when it comes, else
+    only when it is asked to. `patience`: it hangs up when it hears nothing for so long,
+    not even a ping.
     """
 
     identity: str
@@ -51,6 +54,9 @@ class Dialling:
     reconnect_delay: float
     response_timeout: float
     retry_interval: float | None
+    named: bool
+    boots: bool
+    patience: float | None
 
 
 class Link:
@@ -196,12 +202,14 @@ class Link:
         async with aiohttp.ClientSession(connector=connector) as self._session:
             ping = self._settings.count("WebSocketPingInterval")
             websocket = await self._session.ws_connect(
-                URL(f"{self._dialling.url.rstrip('/')}/{self._quoted}", encoded=True),
+                URL(f"{self._dialling.url.rstrip('/')}/{self._name}", encoded=True),
                 protocols=tuple(self._dialling.subprotocols),
                 headers=self._credentials(),
                 heartbeat=ping or None,
                 ssl=self._dialling.ssl,
-                timeout=aiohttp.ClientWSTimeout(ws_close=1),
+                timeout=aiohttp.ClientWSTimeout(
+                    ws_receive=self._dialling.patience, ws_close=1
+                ),
             )
             try:
                 if self._dialling.subprotocols and not websocket.protocol:
@@ -233,6 +241,8 @@ class Link:
 
     async def _register(self) -> None:
         """Send BootNotification until accepted; not again after a reconnect (§4.2)."""
+        if not self._dialling.boots:
+            self._accepted.set()
         while not self.is_registered:
             await self._boot_once()
             with suppress(TimeoutError):
@@ -321,8 +331,8 @@ class Link:
         return self._controller.settings
 
     @property
-    def _quoted(self) -> str:
-        return quote(self._dialling.identity, safe="")
+    def _name(self) -> str:
+        return quote(self._dialling.identity, safe="") if self._dialling.named else ""
 
     @property
     def _retry_interval(self) -> float:

@@ -47,6 +47,9 @@ class SimulatedStation:
     goes on after a power cut or is stopped with reason PowerLoss. Of connectors that
     it is `silent_about` (0: itself) it tells no status.
 
+    A station that misbehaves: not `named`, it dials `url` alone; it `boots` only
+    when asked to; it hangs up after `patience` real seconds without a sign of life.
+
     `answers` overrides how it answers an action; `history` is what it truly
     did and measured.
     """
@@ -74,6 +77,9 @@ class SimulatedStation:
         reconnect_delay: float = 0.5,
         response_timeout: float = 30,
         retry_interval: float | None = None,
+        named: bool = True,
+        boots: bool = True,
+        patience: float | None = None,
     ) -> None:
         """Build the station; `start` switches it on."""
         self.identity = identity
@@ -105,6 +111,9 @@ class SimulatedStation:
                 reconnect_delay=reconnect_delay,
                 response_timeout=response_timeout,
                 retry_interval=retry_interval,
+                named=named,
+                boots=boots,
+                patience=patience,
             ),
             {
                 "chargePointVendor": vendor,

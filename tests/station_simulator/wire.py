@@ -56,8 +56,14 @@ class WebSocketAdapter:
         self._websocket = websocket
 
     async def recv(self) -> str:
-        """Return the next text frame; raise Disconnected at the end."""
-        message = await self._websocket.receive()
+        """Return the next text frame; raise Disconnected at the end.
+
+        That may be ours, where nothing came for longer than we bear.
+        """
+        try:
+            message = await self._websocket.receive()
+        except TimeoutError as silence:
+            raise Disconnected from silence
         if message.type is not aiohttp.WSMsgType.TEXT:
             raise Disconnected(f"WebSocket {message.type.name}")
         return str(message.data)

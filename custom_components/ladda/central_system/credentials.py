@@ -1,7 +1,6 @@
 """Passwords of stations: kept as salted hashes only (security whitepaper A01.FR.08)."""
 
 import base64
-from dataclasses import dataclass, field
 import hashlib
 import hmac
 import re
@@ -10,8 +9,6 @@ from typing import Final
 
 _COST: Final = 2**13  # about 20 ms and 8 MiB for each check
 _HEX_KEY: Final = re.compile(rb"(?:[0-9a-fA-F]{2}){16,20}")
-WRONG_TRIES: Final = 10  # within LOCK_TIME, then nothing is checked
-LOCK_TIME: Final = 60.0  # s
 
 
 def new_password() -> str:
@@ -41,29 +38,3 @@ def _derive(secret: bytes, salt: bytes) -> bytes:
     if _HEX_KEY.fullmatch(secret):
         secret = bytes.fromhex(secret.decode())
     return hashlib.scrypt(secret, salt=salt, n=_COST, r=8, p=1, dklen=32)
-
-
-@dataclass(slots=True)
-class Lockout:
-    """Who gave many wrong passwords of late is not listened to for a while."""
-
-    _wrong: dict[str, list[float]] = field(default_factory=dict)
-
-    def is_locked(self, who: str, now: float) -> bool:
-        """Tell whether `who` has to wait; `now` in s."""
-        return len(self._recent(who, now)) >= WRONG_TRIES
-
-    def failed(self, who: str, now: float) -> None:
-        """Take note of a wrong password."""
-        for other in list(self._wrong):
-            self._recent(other, now)
-        self._wrong[who] = [*self._recent(who, now), now]
-
-    def _recent(self, who: str, now: float) -> list[float]:
-        """Return when `who` failed within the lock time, and forget the rest."""
-        recent = [at for at in self._wrong.get(who, ()) if now - at < LOCK_TIME]
-        if recent:
-            self._wrong[who] = recent
-        else:
-            self._wrong.pop(who, None)
-        return recent

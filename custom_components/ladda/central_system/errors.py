@@ -9,6 +9,25 @@ class Disconnected(StationError):
     """The connection is gone, or was never there."""
 
 
+class Busy(StationError):
+    """So much waits for the station's answers already that nothing more is asked."""
+
+    def __init__(self, action: str) -> None:
+        """Name what was to be asked."""
+        super().__init__(
+            f"{action}: the station still owes answers to earlier messages"
+        )
+        self.action = action
+
+
+class Overtaken(StationError):
+    """The station was not asked, for something newer takes the place of this."""
+
+    def __init__(self) -> None:
+        """Say so."""
+        super().__init__("something newer took its place")
+
+
 class NoAnswer(StationError):
     """The station did not answer in time."""
 

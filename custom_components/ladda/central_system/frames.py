@@ -6,7 +6,9 @@ written `{}` or `null` (§4.2.1).
 """
 
 from enum import StrEnum
-from typing import Any, NamedTuple
+from math import isfinite
+import re
+from typing import Any, Final, NamedTuple
 
 import orjson
 
@@ -16,6 +18,9 @@ UNREADABLE_ID = (
     "-1"  # in the answer to a call whose id cannot be read (as OCPP 2 has it)
 )
 _BLANKS = bytes.maketrans(bytes(range(32)), b" " * 32)
+# A text, or a bare word. A text that has no end goes to the end of the frame, lest one
+# of nothing but quotation marks takes for ever.
+_TEXT_OR_WORD: Final = re.compile(r'"(?:[^"\\]|\\.)*+"?|[-+.\w]++')
 
 
 class ErrorCode(StrEnum):
@@ -105,14 +110,27 @@ def parse(raw: bytes) -> Frame:
 
 
 def _load(raw: bytes) -> Any:
-    """Read JSON; control characters and bad UTF-8 in texts are the station's fault only.
+    """Read JSON, and what stations take for it.
 
-    To drop a whole transaction because of a line break in a tag would be ours.
+    Control characters and bad UTF-8 in texts, and numbers that are none (NaN), are the
+    station's fault only; to drop a whole transaction because of one would be ours.
     """
     try:
         return orjson.loads(raw)
     except orjson.JSONDecodeError:
-        return orjson.loads(raw.translate(_BLANKS).decode(errors="replace"))
+        text = raw.translate(_BLANKS).decode(errors="replace")
+        return orjson.loads(_TEXT_OR_WORD.sub(_mended, text))
+
+
+def _mended(found: re.Match[str]) -> str:
+    """Make null of NaN, Infinity and numbers beyond all numbers; leave all else."""
+    word = found[0]
+    if word.startswith('"'):
+        return word
+    try:
+        return word if isfinite(float(word)) else "null"
+    except ValueError:
+        return word
 
 
 def _parse_call(id_: Any, rest: list[Any]) -> Frame:

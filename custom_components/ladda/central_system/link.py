@@ -1,14 +1,21 @@
 """A station that is connected: its events go to the desk, our commands to it."""
 
 import asyncio
+from collections import defaultdict
 from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
 from datetime import datetime
 from typing import Any, Final, Protocol
 
 from aiohttp import WSCloseCode, web
 
 from ..charging.decisions import Decision, Registered
-from ..charging.events import StationEvent
+from ..charging.events import (
+    MeterValuesReported,
+    StationEvent,
+    TransactionStarted,
+    TransactionStopped,
+)
 from ..charging.model import Registration
 from .frames import ErrorCode, Refusal
 from .ocpp16 import inbound, settings
@@ -16,7 +23,9 @@ from .ocpp16.certificates import Certificates
 from .ocpp16.commands import Commands
 from .ocpp16.maintenance import Maintenance
 from .ocpp16.profiles import StationProfile
-from .rpc import RpcSession
+from .oddities import Note
+from .rpc import Reply, RpcSession
+from .turns import NewestWins
 
 STRANGER_PAUSE: Final = 0.1  # s
 
@@ -44,7 +53,7 @@ class Link:
         registration: Registration,
         desk: EventHandler,
         clock: Callable[[], datetime],
-        note: Callable[[str], None],
+        note: Note,
         reached_at: str,
     ) -> None:
         """Take the WebSocket of the station `identity`, open to the address `remote`.
@@ -58,21 +67,22 @@ class Link:
         self.connected_at = clock()
         self.note = note
         self.reached_at = reached_at
-        self.rpc = RpcSession(
-            ws,
-            transport,
-            identity,
-            self._on_call,
-            note=note,
-            lasting=inbound.TRANSACTION_MESSAGES,
-        )
+        self.rpc = RpcSession(ws, transport, self._on_call, note=note)
         self.commands = Commands(self.rpc.call, clock)
         self.maintenance = Maintenance(self.rpc.call, clock)
         self.certificates = Certificates(self.rpc.call)
         self._desk = desk
         self._clock = clock
+        self._limits: defaultdict[int, NewestWins] = defaultdict(NewestWins)
 
-    async def _on_call(self, action: str, payload: dict[str, Any]) -> dict[str, Any]:
+    def limit_turn(self, connector: int) -> AbstractAsyncContextManager[None]:
+        """Return a turn at setting a connector's limit.
+
+        To enter raises Overtaken where a newer limit came while this one waited.
+        """
+        return self._limits[connector].turn()
+
+    async def _on_call(self, action: str, payload: dict[str, Any]) -> Reply:
         """Answer a call of the station."""
         if self.registration is not Registration.ACCEPTED:
             # Strangers get little of our time, and are only heard when they boot.
@@ -84,7 +94,7 @@ class Link:
         decision = await self._desk.handle(self, event)
         if type(decision) is Registered:
             self.registration = decision.registration
-        return inbound.answer(event, decision, self._clock())
+        return Reply(inbound.answer(event, decision, self._clock()), _is_vital(event))
 
     async def bring_settings_in_line(
         self, refused_before: dict[str, str], profile: StationProfile, *, write: bool
@@ -104,3 +114,13 @@ class Link:
     async def close(self, code: WSCloseCode = WSCloseCode.GOING_AWAY) -> None:
         """End the connection."""
         await self.rpc.close(code)
+
+
+def _is_vital(event: StationEvent) -> bool:
+    """Tell what stations keep, and send until it is answered (1.6 §3.7.1).
+
+    Meter values that hold nothing are not of it.
+    """
+    if type(event) is MeterValuesReported:
+        return any(value.samples or value.signed for value in event.values)
+    return isinstance(event, TransactionStarted | TransactionStopped)

@@ -1,8 +1,8 @@
-"""The listener: stations come in here, each with its name in the path.
+"""The listener: stations come in here, each with its name.
 
-Unknown stations may come in as strangers, to be seen and adopted; how many at
-a time is limited, as is everybody's number. A new connection of a station replaces its old one, for the
-old one is most often a dead socket that nobody has noticed yet.
+Unknown stations may come in as strangers, to be seen and adopted; how many at a time is
+limited, as is everybody's number. A new connection of a station replaces its old one,
+for the old one is most often a dead socket that nobody has noticed yet.
 """
 
 import asyncio
@@ -14,20 +14,18 @@ from enum import Enum, auto
 from functools import partial
 import logging
 import re
-from typing import Any, Final, Protocol
+from typing import Final, Protocol
 from urllib.parse import unquote
 
-from aiohttp import StreamReader, WSCloseCode, hdrs, web
-from aiohttp.abc import AbstractStreamWriter
-from aiohttp.http_exceptions import HttpProcessingError
-from aiohttp.http_parser import RawRequestMessage
+from aiohttp import WSCloseCode, hdrs, web
 
 from ..charging.model import Registration
-from .credentials import Lockout, verify_password
+from .credentials import verify_password
 from .errors import Disconnected
+from .http_server import HttpServer
 from .link import EventHandler, Link
 from .oddities import STRANGERS, Oddities
-from .patience import COOL_DOWN
+from .patience import COOL_DOWN, Tries
 from .tls import ServerTls
 from .uploads import PATH, UploadReceiver
 
@@ -38,14 +36,21 @@ MAX_FRAME: Final = 1 << 20  # bytes
 MAX_STRANGERS: Final = 10
 MAX_STRANGERS_AT_ADDRESS: Final = 5  # more may be one that guesses names
 MAX_CONNECTIONS: Final = 300
-MAX_SOCKETS: Final = 2 * MAX_CONNECTIONS  # with those that have not said who they are
-HANDSHAKE_PATIENCE: Final = 10.0  # s, for who has not said who it is
 MAX_IDENTITY: Final = 48
+WRONG_PASSWORDS: Final = (
+    10  # of a name from an address in a minute, then none is checked
+)
+COMINGS: Final = 20  # of a station from an address in a minute
+MINUTE: Final = 60.0  # s
+LOOK_INTERVAL: Final = 5.0  # s, between two looks at a connection
 PING_INTERVAL: Final = 30.0  # s
 PINGS_MISSED: Final = 3
 SILENCE: Final = 900.0  # s, for stations that do not answer pings: three heartbeats
+STUCK_LOOKS: Final = 3  # in a row, for who takes nothing of what we send: 10 to 15 s
 _HOST: Final = re.compile(r"[\w.-]+(:\d+)?|\[[0-9A-Fa-f:.]+\](:\d+)?", re.ASCII)
-STOP_PATIENCE: Final = 1.0  # s, for who is just coming in
+
+type Refusal = tuple[int, str]
+"""The HTTP status with which a station is turned away, and why, in a few words."""
 
 
 def utcnow() -> datetime:
@@ -96,10 +101,13 @@ class CentralSystem:
         self._desk = desk
         self._uploads = uploads
         self._clock = clock
-        self._runner: web.ServerRunner | None = None
+        self._server: HttpServer | None = None
+        self._port: asyncio.Server | None = None
         self._links: dict[str, Link] = {}
         self._closing: set[asyncio.Task[None]] = set()
-        self._lockout = Lockout()
+        self._wrong_passwords = Tries(WRONG_PASSWORDS, MINUTE)
+        self._proving: set[str] = set()
+        self._comings = Tries(COMINGS, MINUTE)
         self._cooling: dict[str, float] = {}
         self._inside = 0
         self.oddities = Oddities()
@@ -113,38 +121,21 @@ class CentralSystem:
         With `tls`, stations connect over TLS, and only so. Raises OSError where
         address or port cannot be had.
         """
-        server = _Server(
-            self._on_request,
-            request_factory=_request,
-            access_log=None,
-            logger=_HttpLog(self.oddities),
-            keepalive_timeout=HANDSHAKE_PATIENCE,
-        )
-        runner = web.ServerRunner(
-            server, handle_signals=False, shutdown_timeout=STOP_PATIENCE
-        )
-        await runner.setup()
-        try:
-            await web.TCPSite(
-                runner, host, port, ssl_context=tls.context if tls else None
-            ).start()
-        except OSError:
-            await runner.cleanup()
-            raise
-        self._runner = runner
-        return int(runner.addresses[0][1])
+        server = HttpServer(self._on_request, partial(self.oddities.note, STRANGERS))
+        self._port = await server.listen(host, port, tls)
+        self._server = server
+        return int(self._port.sockets[0].getsockname()[1])
 
     async def stop(self) -> None:
         """Stop listening, and tell all stations that we go away."""
-        if (runner := self._runner) is None:
+        if (server := self._server) is None or self._port is None:
             return
-        self._runner = None
-        for site in list(runner.sites):
-            await site.stop()
+        self._server = None
+        self._port.close()
         for link in self._links.values():
             self._close_soon(link)
         await asyncio.gather(*self._closing)
-        await runner.cleanup()
+        await server.end()
 
     @property
     def links(self) -> dict[str, Link]:
@@ -160,28 +151,44 @@ class CentralSystem:
         """Let a station in, or tell it why not."""
         if request.method in (hdrs.METH_PUT, hdrs.METH_POST):
             return await self._take_upload(request)
-        identity = identity_of(request.rel_url.raw_path)
+        identity = _identity(request)
         if not 0 < len(identity) <= MAX_IDENTITY or not identity.isprintable():
-            return self._turn_away(STRANGERS, 404, "no name in the path")
+            return self._turn_away(STRANGERS, 404, "no name that can be one")
         admission = self._desk.admit(identity)
-        who = identity if admission.verdict is Verdict.KNOWN else STRANGERS
-        if admission.verdict is Verdict.TURNED_AWAY:
-            return self._turn_away(who, 404, "it was turned away")
-        if self._inside >= MAX_CONNECTIONS:
-            return self._turn_away(who, 503, "too many connections")
-        if self._is_cooling(identity):
-            return self._turn_away(who, 503, "it comes again too soon after a flood")
-        if admission.verdict is Verdict.STRANGER and self._is_crowded(
-            identity, request.remote
-        ):
-            return self._turn_away(who, 503, "too many unknown stations")
+        known = admission.verdict is Verdict.KNOWN
+        who = identity if known else STRANGERS
+        came = f"{who} at {request.remote}"
+        refusal = self._refusal(identity, admission, came, request.remote or "")
+        if refusal is None and admission.password_hash is not None:
+            password = _password(request, identity)
+            refusal = await self._disproof(came, password, admission.password_hash)
+        if refusal is not None:
+            return self._turn_away(who, *refusal)
+        self._comings.count(came, asyncio.get_running_loop().time())
         self._inside += 1
         try:
-            if not await self._proves_itself(request, identity, admission):
-                return self._turn_away(who, 401, "a wrong password, or none")
-            return await self._converse(request, identity, admission, who)
+            return await self._converse(request, identity, known=known)
         finally:
             self._inside -= 1
+
+    def _refusal(
+        self, identity: str, admission: Admission, came: str, remote: str
+    ) -> Refusal | None:
+        """Say why a station may not even prove itself; None: it may.
+
+        `came` is what it is counted by, `remote` its address.
+        """
+        if admission.verdict is Verdict.TURNED_AWAY:
+            return 404, "it was turned away"
+        if self._inside >= MAX_CONNECTIONS:
+            return 503, "too many connections"
+        if self._is_cooling(identity):
+            return 503, "it comes again too soon after a flood"
+        if self._comings.are_used_up(came, asyncio.get_running_loop().time()):
+            return 503, "it comes again and again"
+        if admission.verdict is Verdict.STRANGER and self._is_crowded(identity, remote):
+            return 503, "too many unknown stations"
+        return None
 
     async def _take_upload(self, request: web.BaseRequest) -> web.Response:
         """Take a file that a station was asked for."""
@@ -199,6 +206,7 @@ class CentralSystem:
         self.oddities.note(who, f"a connection: {why}")
         headers = {
             401: {hdrs.WWW_AUTHENTICATE: 'Basic realm="Ladda"'},
+            426: {hdrs.UPGRADE: "websocket"},
             503: {hdrs.RETRY_AFTER: "60"},
         }.get(status)
         response = web.Response(status=status, headers=headers)
@@ -212,7 +220,7 @@ class CentralSystem:
         link = self._links.get(identity)  # it may not have hung up yet
         return identity in self._cooling or (link is not None and link.rpc.flooded)
 
-    def _is_crowded(self, identity: str, remote: str | None) -> bool:
+    def _is_crowded(self, identity: str, remote: str) -> bool:
         """Tell whether too many others wait whom nobody has accepted."""
         strangers = [
             link.remote
@@ -222,49 +230,62 @@ class CentralSystem:
         ]
         return (
             len(strangers) >= MAX_STRANGERS
-            or strangers.count(remote or "") >= MAX_STRANGERS_AT_ADDRESS
+            or strangers.count(remote) >= MAX_STRANGERS_AT_ADDRESS
         )
 
-    async def _proves_itself(
-        self, request: web.BaseRequest, identity: str, admission: Admission
-    ) -> bool:
-        """Check the station's password, where it must have one (whitepaper A00.FR.204)."""
-        if admission.password_hash is None:
-            return True
+    async def _disproof(
+        self, came: str, password: bytes | None, password_hash: str
+    ) -> Refusal | None:
+        """Check the password of a station that must have one (whitepaper A00.FR.204).
+
+        Returns why it may not come in; None: it may. One is checked at a time, lest who
+        guesses many at once is answered before any of them counts.
+        """
         loop = asyncio.get_running_loop()
-        who = f"{identity} at {request.remote}"
-        password = _password(request, identity)
-        if password is None or self._lockout.is_locked(who, loop.time()):
-            return False
-        proven = await loop.run_in_executor(
-            None, verify_password, password, admission.password_hash
-        )
-        if not proven:
-            self._lockout.failed(who, loop.time())
-        return proven
+        wrong = 401, "a wrong password, or none"
+        if password is None or self._wrong_passwords.are_used_up(came, loop.time()):
+            return wrong
+        if came in self._proving:
+            return 503, "a password while another is checked"
+        self._proving.add(came)
+        try:
+            proven = await loop.run_in_executor(
+                None, verify_password, password, password_hash
+            )
+        finally:
+            self._proving.discard(came)
+        if proven:
+            return None
+        self._wrong_passwords.count(came, loop.time())
+        return wrong
 
     async def _converse(
-        self, request: web.BaseRequest, identity: str, admission: Admission, who: str
+        self, request: web.BaseRequest, identity: str, *, known: bool
     ) -> web.StreamResponse:
-        """Open the WebSocket and talk until it ends; `who` it counts as."""
-        known = admission.verdict is Verdict.KNOWN
-        offered = request.headers.get(hdrs.SEC_WEBSOCKET_PROTOCOL)
+        """Open the WebSocket and talk until it ends."""
+        note = partial(self._note, identity)
+        offered = _subprotocols(request)
+        ours = SUBPROTOCOL in offered
         ws = web.WebSocketResponse(
-            protocols=(SUBPROTOCOL,) if offered and SUBPROTOCOL in offered else (),
+            protocols=(SUBPROTOCOL,),
             autoping=False,
             compress=False,
             decode_text=False,
             max_msg_size=MAX_FRAME,
         )
-        transport = request.transport  # None: the station has gone again already
-        if transport is None or not ws.can_prepare(request):
-            return web.Response(
-                status=426, headers={hdrs.UPGRADE: "websocket"}, text="OCPP only"
-            )
+        if offered and not ours:  # aiohttp would write of it each time
+            headers = request.headers.copy()
+            headers.popall(hdrs.SEC_WEBSOCKET_PROTOCOL, None)
+            request = request.clone(headers=headers)
+        transport = request.transport
+        if transport is None:  # the station has gone again already
+            return web.Response()
+        if not ws.can_prepare(request):
+            return self._turn_away(self._counted_as(identity), 426, "no WebSocket")
         await ws.prepare(request)
-        # Old stations offer no subprotocol at all: those that we know may.
-        if ws.ws_protocol is None and (offered or not known):
-            self.oddities.note(who, "a connection: no protocol that we speak")
+        # Old stations offer no subprotocol at all.
+        if offered and not ours:
+            note("a connection: no protocol that we speak")
             await ws.close(code=WSCloseCode.PROTOCOL_ERROR)
             return ws
         link = Link(
@@ -275,11 +296,20 @@ class CentralSystem:
             Registration.ACCEPTED if known else Registration.PENDING,
             self._desk,
             self._clock,
-            partial(self.oddities.note, who),
+            note,
             _reached_at(request, transport),
         )
         await self._keep(link)
         return ws
+
+    def _counted_as(self, identity: str) -> str:
+        """Return the name under which a station counts: its own once it is known."""
+        known = self._desk.admit(identity).verdict is Verdict.KNOWN
+        return identity if known else STRANGERS
+
+    def _note(self, identity: str, kind: str, error: Exception | None = None) -> None:
+        """Count something odd of a station."""
+        self.oddities.note(self._counted_as(identity), kind, error)
 
     async def _keep(self, link: Link) -> None:
         """Be connected to a station until the conversation ends."""
@@ -288,6 +318,7 @@ class CentralSystem:
             self._close_soon(old)
         self._links[identity] = link
         watch = asyncio.create_task(self._watch(link))
+        self._mention(link, "connected", f" from {link.remote}")
         try:
             self._desk.connected(link)
             await link.run()
@@ -299,23 +330,32 @@ class CentralSystem:
                 self._cooling[identity] = asyncio.get_running_loop().time() + COOL_DOWN
             if self._links.get(identity) is link:
                 del self._links[identity]
+                self._mention(link, "disconnected")
             self._desk.disconnected(link)
+
+    def _mention(self, link: Link, event: str, detail: str = "") -> None:
+        """Tell who comes and goes, of those that belong here."""
+        if (who := self._counted_as(link.identity)) is not STRANGERS:
+            self.oddities.mention(who, event, detail)
 
     async def _watch(self, link: Link) -> None:
         """Ping a quiet station, and close a connection that is dead or stuck."""
         loop = asyncio.get_running_loop()
         rpc = link.rpc
-        unsent = 0
+        taken, stuck = 0, 0
         while True:
-            await asyncio.sleep(PING_INTERVAL / 2)
-            quiet = loop.time() - rpc.last_heard
+            await asyncio.sleep(LOOK_INTERVAL)
+            now = loop.time()
+            before, taken = taken, rpc.taken
+            stuck = stuck + 1 if rpc.unsent and taken <= before else 0
+            silent = now - rpc.last_heard
             patience = PING_INTERVAL * PINGS_MISSED if rpc.answers_pings else SILENCE
-            before, unsent = unsent, rpc.unsent
-            if quiet > patience or 0 < before <= unsent:
+            if silent > patience or stuck >= STUCK_LOOKS:
                 _LOGGER.debug("%s does not answer any more", link.identity)
                 self._close_soon(link)
                 return
-            if quiet > PING_INTERVAL / 2 and not unsent:
+            quiet = now - max(rpc.last_heard, rpc.last_pinged)
+            if quiet > PING_INTERVAL / 2 and not rpc.unsent:
                 try:
                     await rpc.ping()
                 except Disconnected:
@@ -328,40 +368,25 @@ class CentralSystem:
         task.add_done_callback(self._closing.discard)
 
 
-class _HttpLog(logging.LoggerAdapter[logging.Logger]):
-    """Counts who does not speak HTTP, and leaves the log to our own errors."""
-
-    def __init__(self, oddities: Oddities) -> None:
-        """Take who counts."""
-        super().__init__(_LOGGER)
-        self._oddities = oddities
-
-    def exception(self, msg: object, *args: object, **kwargs: Any) -> None:
-        """Log an error that came up while a request was served."""
-        if isinstance(kwargs.get("exc_info"), HttpProcessingError):
-            self._oddities.note(STRANGERS, "a connection: this is no HTTP")
-        else:
-            super().exception(msg, *args, **kwargs)
-
-
-class _Server(web.Server):
-    """A server that hangs up where more come than can be served.
-
-    Who says nothing is hung up on by aiohttp, after `keepalive_timeout`.
-    """
-
-    def connection_made(
-        self, handler: web.RequestHandler, transport: asyncio.Transport
-    ) -> None:
-        """Take note of a connection, or end it."""
-        super().connection_made(handler, transport)
-        if len(self.connections) > MAX_SOCKETS:
-            transport.abort()
-
-
 def identity_of(path: str) -> str:
     """Read a station's identity: the last segment of the path (OCPP-J 1.6 §3.1.1)."""
     return unquote(path.rstrip("/").rpartition("/")[2]).strip()
+
+
+def _identity(request: web.BaseRequest) -> str:
+    """Tell which station comes, by the name in its path.
+
+    Some send none there: they are known by the name that they log in with, else by
+    their network address.
+    """
+    named = identity_of(request.rel_url.raw_path)
+    return named or _login_name(request) or request.remote or ""
+
+
+def _subprotocols(request: web.BaseRequest) -> list[str]:
+    """Read which subprotocols a station offers."""
+    offered = request.headers.get(hdrs.SEC_WEBSOCKET_PROTOCOL, "")
+    return [name for part in offered.split(",") if (name := part.strip())]
 
 
 def _reached_at(request: web.BaseRequest, transport: asyncio.Transport) -> str:
@@ -383,29 +408,23 @@ def _password(request: web.BaseRequest, identity: str) -> bytes | None:
 
     It may be any bytes, so that it is never decoded; the name may hold a colon.
     """
+    name = identity.encode() + b":"
+    login = _login(request)
+    return login.removeprefix(name) if login.startswith(name) else None
+
+
+def _login_name(request: web.BaseRequest) -> str:
+    """Read the name that a station logs in with; empty: there is none."""
+    name, colon, _ = _login(request).partition(b":")
+    return name.decode(errors="replace").strip() if colon else ""
+
+
+def _login(request: web.BaseRequest) -> bytes:
+    """Read a station's name, a colon and its password (HTTP Basic); empty: none."""
     scheme, _, encoded = request.headers.get(hdrs.AUTHORIZATION, "").partition(" ")
     if scheme.casefold() != "basic":
-        return None
+        return b""
     try:
-        credentials = base64.b64decode(encoded, validate=True)
+        return base64.b64decode(encoded, validate=True)
     except ValueError:
-        return None
-    name = identity.encode() + b":"
-    return credentials.removeprefix(name) if credentials.startswith(name) else None
-
-
-def _request(
-    message: RawRequestMessage,
-    payload: StreamReader,
-    protocol: web.RequestHandler,
-    writer: AbstractStreamWriter,
-    task: asyncio.Task[None],
-) -> web.BaseRequest:
-    """Make a request; who asks for a WebSocket may forget to ask for the upgrade.
-
-    Some stations send `Upgrade: websocket` without `Connection: Upgrade`.
-    """
-    if message.headers.get(hdrs.UPGRADE, "").strip().casefold() == "websocket":
-        message = message._replace(upgrade=True)
-    loop = asyncio.get_running_loop()
-    return web.BaseRequest(message, payload, protocol, writer, task, loop)
+        return b""

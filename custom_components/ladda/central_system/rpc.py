@@ -6,40 +6,46 @@ is slowed down by TCP itself. Our own calls go out one at a time (§4.1.1).
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Collection
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
-import logging
 from typing import Any, Final, NamedTuple
 from uuid import uuid4
 
 from aiohttp import WSCloseCode, WSMessage, WSMsgType, web
 
-from . import frames
-from .errors import BadAnswer, Disconnected, NoAnswer, NotStored, Refused
+from . import frames, patience
+from .errors import BadAnswer, Busy, Disconnected, NoAnswer, NotStored, Refused
+from .oddities import Note
 from .patience import Patience
 
-_LOGGER = logging.getLogger(__name__)
-
 CALL_TIMEOUT: Final = 30.0  # s, as a station's MessageTimeout
+MAX_CALLS: Final = 10  # of ours, the one under way and those that wait for it
 CLOSE_PATIENCE: Final = 5.0  # s
 
-type CallHandler = Callable[[str, dict[str, Any]], Awaitable[dict[str, Any]]]
-"""Takes an action and its payload, returns the answer's; may raise frames.Refusal."""
+
+class Reply(NamedTuple):
+    """What a call of the station is answered.
+
+    `vital`: the call told something that stations keep, and send until it is answered.
+    """
+
+    payload: dict[str, Any]
+    vital: bool
+
+
+type CallHandler = Callable[[str, dict[str, Any]], Awaitable[Reply]]
+"""Takes an action and its payload; may raise frames.Refusal."""
 
 type _Answer = frames.CallResult | frames.CallError | None
 """What came of a call of ours; None: the connection ended."""
 
 
 class _Asked(NamedTuple):
-    """A call that is being decided on.
-
-    `vital`: the call as it came, if stations keep and send it until it is answered.
-    """
+    """A call that is being decided on."""
 
     id: str | int
     action: str
-    deciding: Awaitable[dict[str, Any]]
-    vital: bytes
+    deciding: Awaitable[Reply]
 
 
 _FAILED: Final = frames.Refusal(frames.ErrorCode.INTERNAL_ERROR)
@@ -55,33 +61,29 @@ class RpcSession:
         self,
         ws: web.WebSocketResponse,
         transport: asyncio.WriteTransport,
-        name: str,
         handler: CallHandler,
         *,
-        note: Callable[[str], None],
-        lasting: Collection[str],
+        note: Note,
         call_timeout: float = CALL_TIMEOUT,
     ) -> None:
         """Prepare a conversation over `ws`, which is open on `transport`.
 
-        `name` is for the log, `note` counts what was refused. `lasting` are the
-        actions that stations keep and send until they are answered: any number of
-        them is listened to. `call_timeout` in s.
+        `note` counts what was refused. `call_timeout` in s.
         """
         self._ws = ws
         self._transport = transport
-        self._name = name
         self._handler = handler
         self._note = note
-        self._lasting = lasting
         self._call_timeout = call_timeout
         self._loop = asyncio.get_running_loop()
         self._turn = asyncio.Lock()
+        self._calls = 0
         self._pending: dict[str, asyncio.Future[_Answer]] = {}
-        self._patience = Patience(self._loop.time())
-        self._went_wrong: set[str] = set()  # told once, lest the log overflows
+        self._for_chatter = Patience(patience.BURST, self._loop.time())
+        self._for_vital = Patience(patience.REPLAY, self._loop.time())
         self._last_told: tuple[bytes, bytes] | None = None
-        self.last_heard = self._loop.time()
+        self.last_heard = self.last_pinged = self._loop.time()
+        self._sent = 0
         self.answers_pings = False
         self.refused = 0
         self.flooded = False
@@ -95,6 +97,11 @@ class RpcSession:
     def unsent(self) -> int:
         """How many bytes wait here because the station does not take them."""
         return self._transport.get_write_buffer_size()
+
+    @property
+    def taken(self) -> int:
+        """How many bytes the station has taken, without the heads of frames."""
+        return self._sent - self.unsent
 
     async def run(self) -> None:
         """Read and answer until the other side, or we, close the connection.
@@ -111,23 +118,28 @@ class RpcSession:
                     vital = False
                 else:
                     return
-                if not vital and not await self._bear(len(message.data)):
+                guard = self._for_vital if vital else self._for_chatter
+                pause = guard.spend(len(message.data), self._loop.time())
+                if pause and not await self._bear(pause, vital=vital):
                     return
         finally:
             for future in self._pending.values():
                 if not future.done():
                     future.set_result(None)
 
-    async def _bear(self, size: int) -> bool:
-        """Slow down who says more than is needed; return whether we go on listening."""
-        pause = self._patience.spend(size, self._loop.time())
-        if not pause:
-            return True
-        self._note("more messages than anybody needs")
-        if self._patience.is_exhausted(self._loop.time()):
-            self.flooded = True
-            await self.close(WSCloseCode.POLICY_VIOLATION)
-            return False
+    async def _bear(self, pause: float, *, vital: bool) -> bool:
+        """Slow down who says more than is needed; return whether we go on listening.
+
+        Who reports sessions is only slowed down, whatever comes.
+        """
+        if vital:
+            self._note("more transaction messages than any charger keeps")
+        else:
+            self._note("more messages than anybody needs")
+            if self._for_chatter.is_exhausted(self._loop.time()):
+                self.flooded = True
+                await self.close(WSCloseCode.POLICY_VIOLATION)
+                return False
         await asyncio.sleep(pause)
         return True
 
@@ -150,24 +162,31 @@ class RpcSession:
         return False
 
     async def _on_frame(self, raw: bytes) -> bool:
-        """Answer a call, or hand an answer to who waits for it; return if it was vital."""
+        """Answer a call, or hand an answer to who waits for it; return if it was vital.
+
+        A vital call that is sent again, to the letter, gets the answer that it got.
+        """
+        if self._last_told is not None and self._last_told[0] == raw:
+            await self._send(self._last_told[1])
+            return False
         refused = self.refused
         taken = self._take(raw)
-        answer = await self._decide(taken) if isinstance(taken, _Asked) else taken
-        if answer is not None:
+        if isinstance(taken, _Asked):
+            answer, vital = await self._decide(taken)
+            if vital:
+                self._last_told = (raw, answer)
             await self._send(answer)
-        chatter = isinstance(taken, _Asked) and not taken.vital
-        return refused == self.refused and not chatter
+            return vital
+        if taken is not None:
+            await self._send(taken)
+        return refused == self.refused
 
     def _take(self, raw: bytes) -> _Asked | bytes | None:
         """Read a frame: a question, or what to answer to it, or nothing to answer."""
         frame = frames.parse(raw)
         match frame:
             case frames.Call(id_, action, payload):
-                vital = raw if action in self._lasting else b""
-                if vital and self._last_told and self._last_told[0] == raw:
-                    return self._last_told[1]
-                return _Asked(id_, action, self._handler(action, payload), vital)
+                return _Asked(id_, action, self._handler(action, payload))
             case frames.CallResult() | frames.CallError():
                 self._on_answer(frame)
             case frames.BadCall(id_, refusal):
@@ -176,29 +195,22 @@ class RpcSession:
                 self._count(reason)
         return None
 
-    async def _decide(self, asked: _Asked) -> bytes:
-        """Have a call decided on; where we fail, the station sends it again (1.6 §3.7.1).
+    async def _decide(self, asked: _Asked) -> tuple[bytes, bool]:
+        """Have a call decided on; return the answer, and whether the call was vital.
 
-        A vital one that is sent again, to the letter, gets the answer that it got.
+        Where we fail, the station sends it again (1.6 §3.7.1).
         """
-        if asked.vital:
-            self._last_told = None
         try:
-            answer = frames.result(asked.id, await asked.deciding)
+            payload, vital = await asked.deciding
+            return frames.result(asked.id, payload), vital
         except frames.Refusal as refusal:
-            return self._refuse(asked.id, refusal)
+            return self._refuse(asked.id, refusal), False
         except NotStored:
-            return self._refuse(asked.id, _FAILED)
-        except Exception:
-            if asked.action not in self._went_wrong:
-                self._went_wrong.add(asked.action)
-                _LOGGER.exception(
-                    "A %s of %s went wrong here", asked.action, self._name
-                )
-            return self._refuse(asked.id, _FAILED)
-        if asked.vital:
-            self._last_told = (asked.vital, answer)
-        return answer
+            return self._refuse(asked.id, _FAILED), False
+        except Exception as err:  # noqa: BLE001, noted with its traceback
+            self.refused += 1
+            self._note(f"a {asked.action} went wrong here", err)
+            return frames.error(asked.id, _FAILED), False
 
     def _on_answer(self, frame: frames.CallResult | frames.CallError) -> None:
         """Hand an answer over, if anybody waits for it."""
@@ -220,6 +232,7 @@ class RpcSession:
 
     async def _send(self, data: bytes, kind: WSMsgType = WSMsgType.TEXT) -> None:
         """Write one frame; raises Disconnected when the connection is gone."""
+        self._sent += len(data)
         try:
             await self._ws.send_frame(data, kind)
         except ConnectionError as err:
@@ -230,24 +243,19 @@ class RpcSession:
     ) -> dict[str, Any]:
         """Ask the station and return its answer's payload.
 
-        Raises Disconnected, NoAnswer, Refused or BadAnswer. `timeout` in s counts
-        from when the call goes out; calls wait for their turn.
+        Raises Busy, Disconnected, NoAnswer, Refused or BadAnswer. `timeout` in s
+        counts from when the call goes out; calls wait for their turn.
         """
-        async with self._turn:
-            id_ = str(uuid4())
-            future: asyncio.Future[_Answer] = self._loop.create_future()
-            self._pending[id_] = future
-            seconds = timeout or self._call_timeout
-            try:
-                async with asyncio.timeout(seconds):
-                    if self.closed:
-                        raise Disconnected("the station is not connected")
-                    await self._send(frames.call(id_, action, payload))
-                    answer = await future
-            except TimeoutError:
-                raise NoAnswer(action, seconds) from None
-            finally:
-                del self._pending[id_]
+        if self._calls >= MAX_CALLS:
+            raise Busy(action)
+        self._calls += 1
+        try:
+            async with self._turn:
+                answer = await self._exchange(
+                    action, payload, timeout or self._call_timeout
+                )
+        finally:
+            self._calls -= 1
         match answer:
             case frames.CallResult(payload=dict(given)):
                 return given
@@ -257,8 +265,27 @@ class RpcSession:
                 raise Refused(action, answer.code, answer.description)
         raise Disconnected("the station went away")
 
+    async def _exchange(
+        self, action: str, payload: dict[str, Any], seconds: float
+    ) -> _Answer:
+        """Send a call and wait for what comes of it."""
+        if self.closed:
+            raise Disconnected("the station is not connected")
+        id_ = str(uuid4())
+        future: asyncio.Future[_Answer] = self._loop.create_future()
+        self._pending[id_] = future
+        try:
+            async with asyncio.timeout(seconds):
+                await self._send(frames.call(id_, action, payload))
+                return await future
+        except TimeoutError:
+            raise NoAnswer(action, seconds) from None
+        finally:
+            del self._pending[id_]
+
     async def ping(self) -> None:
         """Ask for a sign of life; raises Disconnected."""
+        self.last_pinged = self._loop.time()
         await self._send(b"", WSMsgType.PING)
 
     async def close(self, code: WSCloseCode) -> None:

@@ -6,7 +6,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-import logging
 from pathlib import Path
 from ssl import (
     PROTOCOL_TLS_SERVER,
@@ -16,11 +15,11 @@ from ssl import (
     SSLWantReadError,
     TLSVersion,
 )
-from typing import Final
+from typing import Any, Final, override
 
 from cryptography import x509
 
-_LOGGER = logging.getLogger(__name__)
+from .oddities import Note
 
 # What OpenSSL says of a key and a certificate that are no pair, of one kind or of two
 _NO_PAIR: Final = {"KEY_VALUES_MISMATCH", "NO_CERTIFICATE_ASSIGNED"}
@@ -74,7 +73,7 @@ class Certificate:
 
     files: CertificateFiles
     stamp: Stamp
-    context: SSLContext
+    context: _Context
     expires_at: datetime
 
     def check_expiry(self, now: datetime) -> None:
@@ -102,6 +101,10 @@ class ServerTls:
     def expires_at(self) -> datetime:
         """When the certificate that is shown now expires."""
         return self._certificate.expires_at
+
+    def watch(self, handshakes: Handshakes) -> None:
+        """Have those watched who connect from now on."""
+        self.context.handshakes = handshakes
 
     async def renew(self, now: datetime) -> None:
         """Show the certificate that is in the files, if they have changed.
@@ -165,9 +168,9 @@ def _reading(path: Path) -> Iterator[None]:
         raise CertificateUnusable(Flaw.FILE_NOT_FOUND, path) from err
 
 
-def _context(files: CertificateFiles) -> SSLContext:
+def _context(files: CertificateFiles) -> _Context:
     """Make the context of a certificate: TLS 1.2 or 1.3, with forward secrecy first."""
-    context = SSLContext(PROTOCOL_TLS_SERVER)
+    context = _Context(PROTOCOL_TLS_SERVER)
     context.minimum_version = TLSVersion.TLSv1_2
     context.set_ciphers(
         f"{_CIPHERS}:{_LEGACY_CIPHERS}" if files.legacy_ciphers else _CIPHERS
@@ -190,15 +193,74 @@ def _context(files: CertificateFiles) -> SSLContext:
     return context
 
 
-class _Connection(SSLObject):
-    """A connection that says why it did not come about; asyncio keeps silent."""
+class Handshakes:
+    """The handshakes that go on: few, and soon over; those that fail are counted."""
 
+    def __init__(self, note: Note, *, most: int, patience: float) -> None:
+        """Take who counts, how many may go on at a time, and how long one may take (s)."""
+        self._note = note
+        self._most = most
+        self._patience = patience
+        self._going_on: dict[_Connection, asyncio.TimerHandle] = {}
+
+    def begin(self, connection: _Connection) -> bool:
+        """Begin one; return whether there is room for it."""
+        if len(self._going_on) >= self._most:
+            return False
+        loop = asyncio.get_running_loop()
+        self._going_on[connection] = loop.call_later(
+            self._patience, self.fail, connection, "it came to no end"
+        )
+        return True
+
+    def end(self, connection: _Connection) -> None:
+        """End one."""
+        if (timer := self._going_on.pop(connection, None)) is not None:
+            timer.cancel()
+
+    def fail(self, connection: _Connection, why: str) -> None:
+        """End one that failed; `why` is a word of OpenSSL's, or a few of ours."""
+        self.end(connection)
+        self._note(f"a TLS handshake: {why}")
+
+    def forget(self) -> None:
+        """End all, and count none of them."""
+        for connection in list(self._going_on):
+            self.end(connection)
+
+
+class _Context(SSLContext):
+    """A context whose connections begin with a handshake that is watched."""
+
+    handshakes: Handshakes
+
+    @override
+    def wrap_bio(self, *args: Any, **kwargs: Any) -> SSLObject:
+        """Begin a connection."""
+        connection = super().wrap_bio(*args, **kwargs)
+        assert isinstance(connection, _Connection)
+        connection.handshakes = self.handshakes
+        connection.has_room = self.handshakes.begin(connection)
+        return connection
+
+
+class _Connection(SSLObject):
+    """A connection that says how its handshake ends; asyncio keeps silent."""
+
+    handshakes: Handshakes
+    has_room: bool
+
+    @override
     def do_handshake(self) -> None:
         """Take the handshake a step further; raises SSLError."""
+        if not self.has_room:
+            self.handshakes.fail(self, "too many at a time")
+            raise SSLError("too many at a time")
         try:
             super().do_handshake()
         except SSLWantReadError:
             raise
         except SSLError as err:
-            _LOGGER.debug("A TLS handshake failed: %s", err.reason)
+            self.handshakes.fail(self, err.reason)
             raise
+        self.handshakes.end(self)

@@ -27,6 +27,7 @@ from .rows import Rows
 _LOGGER = logging.getLogger(__name__)
 
 COMPANY_SECONDS: Final = 0.002
+LOSS_PAUSE: Final = 3600.0  # s, between two lines of the log about what is lost
 
 type Waiter = asyncio.Future[None]
 
@@ -73,6 +74,8 @@ class Writer:
         self._loop = asyncio.get_running_loop()
         self._queue = SimpleQueue[Job]()
         self._opened: Waiter = self._loop.create_future()
+        self._lost = 0  # posted entries that the log does not tell of yet
+        self._tell_at = time.monotonic()
         self._thread = Thread(target=self._run, name="ladda ledger writer", daemon=True)
 
     async def start(self) -> None:
@@ -178,8 +181,15 @@ class Writer:
         if waiters:
             self._settle(waiters, error)
         if error is not None and len(waiters) < len(writes):
-            lost = sum(len(write.entries) for write in writes if write.waiter is None)
-            _LOGGER.error("%d posted entries are lost: %s", lost, reason(error))
+            self._lose([write for write in writes if write.waiter is None], error)
+
+    def _lose(self, posted: list[Write], error: Exception) -> None:
+        """Tell of entries that are lost, at once and then now and then."""
+        self._lost += sum(len(write.entries) for write in posted)
+        if (now := time.monotonic()) < self._tell_at:
+            return
+        _LOGGER.error("%d posted entries are lost: %s", self._lost, reason(error))
+        self._lost, self._tell_at = 0, now + LOSS_PAUSE
 
     def _settle(self, waiters: list[Waiter], error: Exception | None = None) -> None:
         """Wake the event loop, once for all these waiters."""

@@ -289,12 +289,6 @@ _NOT_SUPPORTED: Final = frozenset(
 )
 
 
-# What a station keeps while it is offline, and sends until it is answered (§3.7).
-TRANSACTION_MESSAGES: Final = frozenset(
-    {"StartTransaction", "StopTransaction", "MeterValues"}
-)
-
-
 def is_boot(action: str) -> bool:
     """Tell the one call that a station may make before it is accepted (§4.2)."""
     return action == "BootNotification"

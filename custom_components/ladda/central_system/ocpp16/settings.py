@@ -15,6 +15,7 @@ from ocpp.v16.enums import ConfigurationKey
 from ...charging.model import Capabilities
 from ..errors import (
     BadAnswer,
+    Busy,
     Disconnected,
     NoAnswer,
     NotAccepted,
@@ -175,7 +176,7 @@ async def _write(
             status = await commands.set_configuration(key, attempt)
         except NotAccepted, Refused:
             continue
-        except NoAnswer, BadAnswer:
+        except NoAnswer, BadAnswer, Busy:
             return
         report.changed[key] = attempt
         report.reboot_required |= status == "RebootRequired"
