@@ -593,7 +593,10 @@ def test_a_stop_that_cannot_be_gives_way_to_the_readings(
     garage: Garage, start_wh: int, read_wh: int | None, stop_wh: int, energy_wh: int
 ) -> None:
     number = garage.start(start_wh)
-    garage.wait(9.9)
+    garage.wait(5)
+    if read_wh is not None:
+        garage.reads(read_wh - 500, number)
+    garage.wait(4.9)
     if read_wh is not None:
         garage.reads(read_wh, number)
     garage.wait(0.1)
@@ -602,6 +605,20 @@ def test_a_stop_that_cannot_be_gives_way_to_the_readings(
     assert session.energy_wh == energy_wh
     assert session.flags == (Flag.METER_STOP_IMPLAUSIBLE,)
     assert garage.curve_again(session) == garage.curves[number]
+
+
+def test_a_reading_may_be_an_interval_older_than_it_says(garage: Garage) -> None:
+    """Some measure each quarter of an hour, and tell that again and again as new."""
+    number = garage.start(1000)
+    garage.wait(15)
+    garage.reads(3500, number)
+    for _ in range(14):
+        garage.wait(1)
+        garage.reads(3500, number)
+    garage.wait(0.01)
+    session = garage.stop(number, 6000)
+    assert session is not None
+    assert (session.energy_wh, session.flags) == (5000, ())
 
 
 def test_a_station_whose_clock_stands_still_is_believed(garage: Garage) -> None:

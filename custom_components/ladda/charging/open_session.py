@@ -76,17 +76,24 @@ class OpenSession:
         """Return the most that it can have taken by an end of which we hear now.
 
         A station's clock may be slow, so that the longer of both times counts; one that
-        stood still, or had to be set right, says nothing.
+        stood still, or had to be set right, says nothing. Readings may be old: some
+        stations measure at times, and report what they measured last under a new time.
         """
         stood_still = ended_at == self.session.started_at
         if stood_still or Flag.CLOCK_CORRECTED in self.session.flags:
             return None
         in_all = max(ended_at - self.session.started_at, now - self.began_to_hear)
-        since = ended_at - self.energy.points[-1].at
-        if since < timedelta():  # the last reading has no time that can be believed
+        if ended_at < self.energy.points[-1].at:  # the readings' times are not believed
             return Most(most_wh(in_all), most_wh(in_all))
-        lately = max(since, now - self.last_heard)
+        lately = max(ended_at - self._measured_before(), now - self.last_heard)
         return Most(most_wh(in_all), most_wh(lately))
+
+    def _measured_before(self) -> datetime:
+        """Return when less had been delivered than now: what is shown now is newer."""
+        points = self.energy.points
+        now_wh = points[-1].wh
+        less = (point.at for point in reversed(points) if point.wh < now_wh)
+        return next(less, self.session.started_at)
 
     def curve_again(self) -> EnergyCurve:
         """Return the curve of a session that has ended, as it was found then."""
