@@ -1,9 +1,11 @@
 """The hub counts accounts, tells of connectors and tags, and watches prices."""
 
 import asyncio
+from datetime import timedelta
 from functools import partial
 
 import pytest
+from pytest_homeassistant_custom_component.common import async_fire_time_changed
 from pytest_homeassistant_custom_component.components.recorder.common import (
     async_wait_recording_done,
 )
@@ -20,10 +22,12 @@ from custom_components.ladda.const import (
 )
 from custom_components.ladda.desk import ChargingDesk
 from custom_components.ladda.hub import DISCOVERED, Account
+from custom_components.ladda.polling import PACE as POLLING_PACE
 from homeassistant.components.recorder import Recorder
 from homeassistant.const import STATE_UNKNOWN
 from homeassistant.core import CoreState, HomeAssistant
 from homeassistant.helpers import issue_registry as ir
+from homeassistant.util.dt import utcnow
 
 from .actions import act, device_id
 from .house import STATION, TAG, LivedInHouse, hours_ago
@@ -332,3 +336,15 @@ async def test_a_stranger_that_is_adopted_without_one_stays_connected(
     await house.add_station()
     await stranger.wait_registered()
     assert house.hub.desk.links[STATION] is link
+
+
+async def test_a_charger_that_tells_nothing_of_a_session_is_asked(
+    hass: HomeAssistant, house: LivedInHouse
+) -> None:
+    await house.add_station()
+    station = await house.station()
+    session = await house.start(station)
+    house.hub.station(STATION).open[session].last_heard -= timedelta(minutes=5)
+    async_fire_time_changed(hass, utcnow() + POLLING_PACE)
+    question = {"requestedMessage": "MeterValues", "connectorId": 1}
+    await station.wait_for(lambda: ("TriggerMessage", question) in station.received)

@@ -16,7 +16,7 @@ from homeassistant.exceptions import HomeAssistantError, ServiceValidationError
 from homeassistant.setup import async_setup_component
 
 from .actions import act, device_id
-from .house import STATION, TAG, LivedInHouse
+from .house import STATION, TAG, LivedInHouse, hours_ago
 from .station_simulator import Car, SimulatedStation
 
 
@@ -110,6 +110,23 @@ async def test_who_is_meant_must_be_clear_and_may_charge(
     assert await refusal(user=inactive) == "user_may_not_charge"
     assert await refusal(tag="04FFFF") == "unknown_tag"
     assert await refusal(user="Bo", tag=TAG) == "tag_of_another"
+
+
+async def test_a_charger_that_needs_a_rest_is_not_asked_to_start(
+    hass: HomeAssistant, house: LivedInHouse
+) -> None:
+    await house.add_station()
+    await house.add_user("Astrid", TAG)
+    station = await house.station(vendor="FoxESS")
+    session = await house.start(station, at=hours_ago(1))
+    await house.stop(station, session, 1000)
+    with pytest.raises(ServiceValidationError) as caught:
+        await act(hass, "start_charging", device_id=device_id(house), user="Astrid")
+    assert caught.value.translation_key == "start_too_soon"
+    assert caught.value.translation_placeholders == {
+        "station": "Garage",
+        "minutes": "3",
+    }
 
 
 async def test_a_tag_stands_for_its_owner(

@@ -1,7 +1,7 @@
 """Bringing stations in line: their settings, their list of tags, their status."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Callable, Coroutine
 from datetime import datetime
 import hashlib
 import logging
@@ -9,6 +9,7 @@ from typing import Any, Final, Protocol
 
 from .central_system import (
     Disconnected,
+    LearnedSettings,
     Link,
     StationError,
     StationProfile,
@@ -113,12 +114,11 @@ class Alignment:
     async def _ask_to_boot(self, link: Link, delay: float) -> None:
         """Ask a station to tell what it is; one that does not is brought in line, too."""
         await asyncio.sleep(delay)
-        if self._profile(link.identity).triggers:
-            try:
-                await self._optional(link.commands.trigger("BootNotification"))
-            except Disconnected:
-                _LOGGER.debug("%s went away", link.identity)
-                return
+        try:
+            await self._trigger(link, "BootNotification")
+        except Disconnected:
+            _LOGGER.debug("%s went away", link.identity)
+            return
         await self._bring_in_line(link, self._patience(link.identity), booted=False)
 
     async def _bring_in_line(self, link: Link, delay: float, *, booted: bool) -> None:
@@ -127,8 +127,8 @@ class Alignment:
         if link.rpc.closed:
             return
         try:
-            if not booted and self._profile(link.identity).triggers:
-                await self._optional(link.commands.trigger("StatusNotification"))
+            if not booted:
+                await self._trigger(link, "StatusNotification")
             await self._bring_settings_in_line(link)
             await self._bring_tags_in_line(link)
         except Disconnected:
@@ -152,10 +152,12 @@ class Alignment:
         except LedgerError as err:
             _LOGGER.error("The tags of %s could not be noted: %s", link.identity, err)
 
-    async def _optional(self, request: Awaitable[object]) -> None:
-        """Ask for something that a station may refuse. Raises Disconnected only."""
+    async def _trigger(self, link: Link, message: str) -> None:
+        """Ask for a message, which a station may refuse. Raises Disconnected only."""
+        if message in self._profile(link.identity).untriggered:
+            return
         try:
-            await request
+            await link.commands.trigger(message)
         except Disconnected:
             raise
         except StationError as err:
@@ -166,9 +168,9 @@ class Alignment:
         station = self._place.station_of(link.identity)
         firmware = station.info.firmware if station.info else ""
         last = station.settings
-        refused = last.get("refused", {}) if last.get("firmware") == firmware else {}
+        learned = last if last.get("firmware") == firmware else {}
         report = await link.bring_settings_in_line(
-            refused,
+            LearnedSettings.from_data(learned),
             self._profile(link.identity),
             write=not self._place.house.stations[link.identity].keep_settings,
         )
@@ -176,8 +178,8 @@ class Alignment:
             "firmware": firmware,
             "known": {key: found.value for key, found in report.known.items()}
             | report.changed,
-            "refused": report.refused,
             "reboot_required": report.reboot_required,
+            **report.as_data(),
         }
         if data != last:
             now = self._clock()

@@ -25,6 +25,7 @@ from .central_system import (
     NotStored,
     Verdict,
     capabilities,
+    profile_of,
 )
 from .charging.decisions import Authorized, Decision, Noted, Registered, VendorAnswer
 from .charging.events import (
@@ -49,6 +50,7 @@ from .charging.session import Closing, Session
 from .charging.station import RESTORED, Admittance, Plan, RemoteStart, Station
 from .household import House, StationOptions
 from .ledger import Ledger, LedgerError, SessionQuery
+from .polling import Polling
 from .pricing import Pricing, energy_entries, with_cost
 
 _LOGGER = logging.getLogger(__name__)
@@ -73,6 +75,15 @@ class MayNotCharge(Exception):
         """Take the user's name."""
         super().__init__(f"{name} may not charge now")
         self.name = name
+
+
+class TooSoon(Exception):
+    """The station cannot bear to be asked to start yet."""
+
+    def __init__(self, wait: timedelta) -> None:
+        """Take for how long it cannot."""
+        super().__init__(f"not for another {wait}")
+        self.wait = wait
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,6 +161,7 @@ class ChargingDesk:
         self._listener = listener
         self._clock = clock
         self._alignment = Alignment(self, clock, settle)
+        self._polling = Polling(self, clock)
         self._ids = itertools.count(1)
         self._locks: dict[str, asyncio.Lock] = {}
         self._boots: dict[str, list[datetime]] = {}
@@ -653,11 +665,12 @@ class ChargingDesk:
     ) -> None:
         """Ask a station to start a session for a user (None: the station's default).
 
-        Raises MayNotCharge for a user who may not.
+        Raises MayNotCharge for a user who may not, and TooSoon.
         """
         link = self.link(identity)
         station = self.station_of(identity)
         now = self._clock()
+        self._let_rest(station, connector, now)
         user, token = self._payer(identity, user, token, now)
         entry = station.entry(
             Kind.REMOTE_START,
@@ -670,6 +683,15 @@ class ChargingDesk:
         await link.commands.start(
             connector, token, limit_a, in_watts=self.takes_watts(identity)
         )
+
+    def _let_rest(self, station: Station, connector: int, now: datetime) -> None:
+        """Spare a station that needs a pause between sessions; raises TooSoon."""
+        last = station.connector(connector).last_session
+        if last is None or last.ended_at is None:
+            return
+        gap = timedelta(seconds=profile_of(station.info).restart_gap_s)
+        if (wait := last.ended_at + gap - now) > timedelta():
+            raise TooSoon(wait)
 
     def _payer(
         self, identity: str, user: str | None, token: str | None, now: datetime
@@ -778,6 +800,10 @@ class ChargingDesk:
         """Tell whether a station takes limits in watts only (§9.4.2, and "W" and "A")."""
         units = self.capabilities(identity).rate_units
         return bool(units) and not units & {"current", "a"}
+
+    async def ask_the_silent(self) -> None:
+        """Ask for meter values of sessions of which nothing is heard."""
+        await self._polling.ask_the_silent()
 
     async def close_forgotten(self) -> None:
         """Close sessions on connectors that have long been free."""

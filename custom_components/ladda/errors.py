@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 
 from homeassistant.exceptions import HomeAssistantError, ServiceValidationError
 
@@ -17,7 +18,7 @@ from .central_system import (
     UploadFailed,
 )
 from .const import DOMAIN
-from .desk import MayNotCharge
+from .desk import MayNotCharge, TooSoon
 from .ledger import LedgerError
 
 
@@ -26,7 +27,7 @@ def station_errors(station: str) -> Iterator[None]:
     """Turn what goes wrong with a station into a translated HomeAssistantError.
 
     `station` is the charger's name or identity, as the person knows it. A user who
-    may not charge becomes a ServiceValidationError.
+    may not charge, or a start that comes too soon, becomes a ServiceValidationError.
     """
     try:
         with ledger_errors():
@@ -36,6 +37,15 @@ def station_errors(station: str) -> Iterator[None]:
             translation_domain=DOMAIN,
             translation_key="user_may_not_charge",
             translation_placeholders={"user": err.name},
+        ) from err
+    except TooSoon as err:
+        raise ServiceValidationError(
+            translation_domain=DOMAIN,
+            translation_key="start_too_soon",
+            translation_placeholders={
+                "station": station,
+                "minutes": str(-(-err.wait // timedelta(minutes=1))),
+            },
         ) from err
     except StationError as err:
         raise HomeAssistantError(

@@ -63,6 +63,7 @@ from .devices import async_describe_account, async_describe_station
 from .house import house_of
 from .household import House
 from .ledger import NOBODY, Ledger, LedgerNewer, LedgerUnusable, SessionQuery, Total
+from .polling import PACE as POLLING_PACE
 from .price_history import async_known_prices
 from .server_certificate import (
     async_complain_no_more,
@@ -214,14 +215,15 @@ class LaddaHub:
             await self.ledger.close()
             raise
         self.entry.async_on_unload(partial(async_forget_waiting, self.hass))
-        self.entry.async_on_unload(
-            async_track_time_interval(
-                self.hass,
-                self._async_keep_house,
-                HOUSEKEEPING,
-                cancel_on_shutdown=True,
+        for work, pace in (
+            (self._async_keep_house, HOUSEKEEPING),
+            (self._async_ask_the_silent, POLLING_PACE),
+        ):
+            self.entry.async_on_unload(
+                async_track_time_interval(
+                    self.hass, work, pace, cancel_on_shutdown=True
+                )
             )
-        )
         self.entry.async_on_unload(
             async_track_time_change(
                 self.hass, self._async_begin_day, hour=0, minute=0, second=0
@@ -309,6 +311,10 @@ class LaddaHub:
         await self.desk.end_expired_reservations()
         if self._tls is not None:
             await async_look_after(self.hass, self._tls)
+
+    async def _async_ask_the_silent(self, _: datetime) -> None:
+        """Ask chargers that measure, and do not tell."""
+        await self.desk.ask_the_silent()
 
     async def _async_begin_day(self, _: datetime) -> None:
         """Count anew, for a month may have begun."""

@@ -140,6 +140,13 @@ def test_a_remote_session_has_the_users_first_own_tag() -> None:
         house.remote_token("carl")
 
 
+def test_a_tag_that_is_too_long_to_send_is_not_sent() -> None:
+    two = User(id="dag", name="Dag", tokens=("0" * 21, "04DD44"))
+    assert directory(two).remote_token("dag") == "04DD44"
+    one = User(id="dag", name="Dag", tokens=("0" * 21,))
+    assert len(directory(one).remote_token("dag")) == 14
+
+
 @pytest.mark.parametrize("user", ["bo", None])
 def test_a_derived_tag_looks_like_a_real_one_and_leads_back(user: str | None) -> None:
     house = directory(ANNA, BO)

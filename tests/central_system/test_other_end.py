@@ -12,7 +12,7 @@ from ocpp.routing import on
 from ocpp.v16 import ChargePoint, call, call_result, datatypes, enums
 import pytest
 
-from custom_components.ladda.central_system import Refused, profile_of
+from custom_components.ladda.central_system import LearnedSettings, Refused, profile_of
 from custom_components.ladda.charging.decisions import Decision, Noted, Started
 from custom_components.ladda.charging.events import (
     Booted,
@@ -145,7 +145,9 @@ async def test_settings_tags_and_limits_as_the_package_takes_them(
     door: Door, station: Station
 ) -> None:
     link = door.link()
-    report = await link.bring_settings_in_line({}, profile_of(None), write=True)
+    report = await link.bring_settings_in_line(
+        LearnedSettings(), profile_of(None), write=True
+    )
     assert report.changed == {"MeterValueSampleInterval": "30"}
     assert station.settings["MeterValueSampleInterval"] == "30"
     tokens = [("04AA11", Authorization.ACCEPTED, datetime(2027, 1, 1, tzinfo=UTC))]

@@ -1,6 +1,8 @@
 """What odd stations answer when they are asked, and how they come to do as they should."""
 
 import asyncio
+from dataclasses import replace
+from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -11,11 +13,18 @@ from ocpp.exceptions import (
 )
 import pytest
 
-from custom_components.ladda.central_system import NotAccepted, Refused, profile_of
+from custom_components.ladda.billing.users import User
+from custom_components.ladda.central_system import (
+    NotAccepted,
+    Refused,
+    StationProfile,
+    profile_of,
+)
 from custom_components.ladda.central_system.ocpp16.profiles import PROFILES
 from custom_components.ladda.charging.model import StationInfo
+from custom_components.ladda.desk import TooSoon
 from tests.desk.counter import Counter, house
-from tests.desk.wire import start
+from tests.desk.wire import start, stop
 from tests.station_simulator import Car, SimulatedStation
 
 pytestmark = pytest.mark.usefixtures("little_time")
@@ -184,61 +193,37 @@ async def test_abb_is_never_given_measurands(counter: Counter) -> None:
     assert "ConnectionTimeOut" in written
 
 
-@pytest.mark.parametrize("vendor", ["Wall Box Chargers", "EN+"])
-async def test_stations_that_cannot_be_asked_early_are_left_alone(
-    counter: Counter, vendor: str
-) -> None:
-    """#1503, evcc#30113."""
-    station = await counter.station("garage", vendor=vendor)
-    other = await counter.station("drive")
-    await other.wait_for(lambda: bool(asked(other, "GetConfiguration")))
-    await asyncio.sleep(0.3)
-    assert station.received == type(station.received)()
-
-
-async def test_starcharge_is_not_asked_for_messages(counter: Counter) -> None:
-    """#1096."""
-    counter.desk.move_in(house("drive"))
-    station = counter.stranger("garage", vendor="StarCharge", model="Aurora")
-    await station.start()
-    await station.wait_for(lambda: station.registration == "Pending")
-    counter.desk.move_in(house("garage", "drive"))
-    await asyncio.sleep(0.2)
-    assert asked(station, "TriggerMessage") == []
-    station.link.boot_again()  # as it does by itself after half a minute
-    await station.wait_registered()
-    await station.link.hang_up()
-    await station.wait_for(lambda: bool(asked(station, "GetConfiguration")))
-    assert asked(station, "TriggerMessage") == []
-
-
 @pytest.mark.parametrize(
     ("firmware", "known"),
-    [("V1.8.21", True), ("V1.4.2", True), ("V1.8.32", False), ("V2.0.1", False)],
+    [
+        ("V1.8.21", True),
+        ("V1.4.2", True),
+        ("1.8.21", True),
+        ("V1.8.32", False),
+        ("1.8.32", False),
+        ("V11.4.2", False),
+        ("V2.0.1", False),
+    ],
 )
 def test_a_profile_ends_with_the_firmware_that_needs_it(
     firmware: str, known: bool
 ) -> None:
-    info = StationInfo(
-        vendor="ABB", model="CDT_TACW7::NET_WIFI", firmware=f"TAC1Z911::{firmware}"
-    )
-    assert bool(profile_of(info).untouched) is known
+    for told in (firmware, f"TAC1Z911::{firmware}"):
+        info = StationInfo(vendor="ABB", model="CDT_TACW7::NET_WIFI", firmware=told)
+        assert bool(profile_of(info).unread) is known
 
 
 def test_each_profile_says_where_it_was_seen() -> None:
     for profile in PROFILES:
         assert profile.source.startswith("https://github.com/")
-        assert profile.settle_s or profile.untouched or not profile.triggers
+        assert replace(profile, vendor=".*", model=".*", firmware=".*") != replace(
+            profile_of(None), source=profile.source
+        )
 
 
 def test_other_stations_need_nothing() -> None:
     for info in (None, StationInfo(), StationInfo(vendor="Easee", model="ABB")):
-        plain = profile_of(info)
-        assert (plain.settle_s, plain.untouched, plain.triggers) == (
-            0,
-            frozenset(),
-            True,
-        )
+        assert profile_of(info) == StationProfile(vendor=".*", source="OCPP 1.6")
 
 
 # --- limits -----------------------------------------------------------------------------
@@ -367,6 +352,43 @@ async def test_a_tag_from_afar_is_what_every_station_can_read(counter: Counter) 
     [payload] = asked(station, "RemoteStartTransaction")
     assert len(payload["idTag"]) <= 16
     assert int(payload["idTag"], 16)
+
+
+@pytest.mark.parametrize("behind", ["-", "\x10\x0e", ""])
+async def test_ocular_puts_something_behind_the_tag_of_a_start_from_afar(
+    counter: Counter, behind: str
+) -> None:
+    """#1803: the start is the one that was asked for all the same."""
+    twenty = User(id="anna", name="Anna", tokens=("04AA11BB22CC33DD44EE",))
+    counter.desk.move_in(house("garage", users=(twenty,)))
+    station = await counter.station("garage")
+    station.answers["RemoteStartTransaction"] = {"status": "Accepted"}
+    await counter.desk.start_charging("garage", 1, "anna")
+    [payload] = asked(station, "RemoteStartTransaction")
+    spoilt = start(payload["idTag"] + behind, counter.clock(), 0)
+    answer = await station.send("StartTransaction", spoilt)
+    assert answer["idTagInfo"]["status"] == "Accepted"
+    [session] = await counter.sessions()
+    assert session.user == "anna"
+
+
+async def test_foxess_is_not_asked_to_start_within_minutes_of_a_stop(
+    counter: Counter,
+) -> None:
+    """It would go off the line."""
+    station = await counter.station("garage", vendor="FOXESS")
+    answer = await station.send("StartTransaction", start("04AA11", counter.clock(), 0))
+    counter.clock.travel(hours=1)
+    ended = stop(answer["transactionId"], counter.clock(), 5000)
+    await station.send("StopTransaction", ended)
+    counter.clock.travel(minutes=1)
+    with pytest.raises(TooSoon) as caught:
+        await counter.desk.start_charging("garage", 1, "anna")
+    assert timedelta(minutes=1) < caught.value.wait <= timedelta(minutes=2)
+    assert asked(station, "RemoteStartTransaction") == []
+    counter.clock.travel(minutes=2)
+    station.answers["RemoteStartTransaction"] = {"status": "Accepted"}
+    await counter.desk.start_charging("garage", 1, "anna")
 
 
 async def test_a_start_is_asked_for_from_finishing_too(counter: Counter) -> None:

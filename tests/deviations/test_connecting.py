@@ -269,7 +269,7 @@ async def test_a_station_that_boots_over_and_over_is_left_alone_for_longer(
     await station.wait_for(lambda: "known" in known.settings)
 
     def asked() -> int:
-        return [action for action, _ in station.received].count("GetConfiguration")
+        return list(station.received).count(("GetConfiguration", {}))
 
     for _ in range(6):
         await station.send("BootNotification", BOOT[3])

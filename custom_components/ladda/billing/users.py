@@ -11,6 +11,9 @@ from ..charging.model import Authorization
 # Spaces and control characters, which a reader cannot see and some stations append.
 _PADDING: Final = "".join(map(chr, (*range(0x21), *range(0x7F, 0xA1))))
 
+# Stations may show longer ones, but none need take them (OCPP 1.6 §7.28). Characters.
+MAX_SENT_TOKEN: Final = 20
+
 
 def normalise_token(token: str) -> str:
     """The token in the form in which two spellings of one tag are equal.
@@ -155,13 +158,14 @@ class Directory:
     def remote_token(self, user_id: str | None) -> str:
         """The tag for a session that Home Assistant starts for a user (or nobody).
 
-        The user's first own tag, else a derived one: 14 upper-case hexadecimal
-        digits, as long as the id of a real tag, for some stations spoil longer
-        ones and some take no others. Raises KeyError for an unknown user.
+        The user's first own tag that stations take, else a derived one: 14 upper-case
+        hexadecimal digits, as long as the id of a real tag, for some stations spoil
+        longer ones and some take no others. Raises KeyError for an unknown user.
         """
-        if user_id is not None and (tokens := self._users[user_id].tokens):
-            return tokens[0].strip(_PADDING)
-        return self._derive(user_id)
+        own = () if user_id is None else self._users[user_id].tokens
+        stripped = (token.strip(_PADDING) for token in own)
+        taken = (token for token in stripped if len(token) <= MAX_SENT_TOKEN)
+        return next(taken, None) or self._derive(user_id)
 
     def resolve_remote(self, token: str) -> RemoteStart | None:
         """What a derived tag stands for, None for any other tag.

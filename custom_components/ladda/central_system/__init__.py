@@ -19,7 +19,7 @@ from .ocpp16.certificates import CertificateId, Trust
 from .ocpp16.composite_schedule import CompositeSchedule
 from .ocpp16.maintenance import Signature
 from .ocpp16.profiles import StationProfile, profile_of
-from .ocpp16.settings import capabilities, standard_settings
+from .ocpp16.settings import LearnedSettings, capabilities, standard_settings
 from .oddities import STRANGERS
 from .tls import CertificateFiles, CertificateUnusable, ServerTls, load_certificate
 from .uploads import Upload, UploadReceiver
@@ -36,6 +36,7 @@ __all__ = [
     "CompositeSchedule",
     "Desk",
     "Disconnected",
+    "LearnedSettings",
     "Link",
     "NoAnswer",
     "NotAccepted",

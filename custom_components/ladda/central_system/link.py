@@ -97,14 +97,14 @@ class Link:
         return Reply(inbound.answer(event, decision, self._clock()), _is_vital(event))
 
     async def bring_settings_in_line(
-        self, refused_before: dict[str, str], profile: StationProfile, *, write: bool
+        self, learned: settings.LearnedSettings, profile: StationProfile, *, write: bool
     ) -> settings.SettingsReport:
         """Read the station's settings; if `write`, change what billing needs.
 
-        `refused_before` are settings that it is known to refuse. Raises Disconnected.
+        `learned` is what its firmware has shown before. Raises Disconnected.
         """
         return await settings.bring_in_line(
-            self.commands, refused_before, write=write, untouched=profile.untouched
+            self.commands, learned, write=write, unread=profile.unread
         )
 
     async def run(self) -> None:

@@ -146,7 +146,7 @@ class Authorization(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Capabilities:
-    """What a station has shown that it can do."""
+    """What a station has shown that it can do; `sample_interval_s` in s."""
 
     connectors: int | None = None
     profiles: frozenset[str] = frozenset()
@@ -155,3 +155,4 @@ class Capabilities:
     phase_switching: bool = False
     local_list_length: int | None = None
     local_list_chunk: int | None = None
+    sample_interval_s: int | None = None

@@ -426,7 +426,7 @@ class Station:
     ) -> RemoteStart | None:
         """Find the request of ours that a start answers."""
         asked = self._seen(connector).remote_start
-        if asked is None or not _same_token(asked.token, event.token):
+        if asked is None or not _echoes(event.token, asked.token):
             return None
         in_time = abs(at - asked.at) <= REMOTE_START_WINDOW
         return asked if in_time else None
@@ -1034,6 +1034,15 @@ def _is_forgotten(opened: OpenSession, connector: Connector, now: datetime) -> b
 def _same_token(token: str, other: str | None) -> bool:
     """Tell whether two tokens are one; case means nothing (OCPP 1.6 §7.28)."""
     return token.casefold() == (other or "").casefold()
+
+
+def _echoes(token: str, asked: str) -> bool:
+    """Tell whether a station charges with a token that we gave it.
+
+    Some put a stroke or two odd characters behind it.
+    """
+    behind = len(token) - len(asked)
+    return 0 <= behind <= 2 and _same_token(token[: len(asked)], asked)
 
 
 def _snapshot(register: ConnectorRegister | None) -> dict[str, Any] | None:

@@ -16,8 +16,10 @@ from custom_components.ladda.central_system import (
 )
 from custom_components.ladda.central_system.ocpp16.commands import Setting
 from custom_components.ladda.central_system.ocpp16.settings import (
+    ABOUT,
     SAMPLED_MEASURANDS,
     WANTED,
+    LearnedSettings,
     SettingsReport,
     bring_in_line,
 )
@@ -32,13 +34,14 @@ class Station:
 
     def __init__(self, **settings: str) -> None:
         """Have every setting that is wanted set as it should be, but for these."""
-        self.settings = {
-            key: Setting(value) for key, value in (WANTED | settings).items()
-        }
+        every = dict.fromkeys(ABOUT, "1") | WANTED | settings
+        self.settings = {key: Setting(value) for key, value in every.items()}
         self.refuses: dict[str, StationError] = {}  # by key or "key=value"
         self.tells_at_once = 1000
+        self.cuts_off_after = 1000
         self.silence: StationError = LOST
         self.reboots_for: set[str] = set()
+        self.keeps: set[str] = set()  # whatever it says
         self.always_tells: dict[str, Setting] = {}
         self.questions: list[list[str]] = []
         self.written: list[tuple[str, str]] = []
@@ -51,8 +54,13 @@ class Station:
         self.questions.append(list(keys))
         if len(wanted) > self.tells_at_once:
             raise self.silence
-        known = {key: found for key in wanted if (found := self.settings.get(key))}
-        return known | self.always_tells, [key for key in wanted if key not in known]
+        known = {
+            key: found
+            for key in wanted[: self.cuts_off_after]
+            if (found := self.settings.get(key))
+        }
+        unknown = [key for key in wanted if key not in self.settings]
+        return known | self.always_tells, unknown
 
     async def set_configuration(self, key: str, value: str) -> str:
         """Change a setting."""
@@ -60,14 +68,20 @@ class Station:
         for refusal in (key, f"{key}={value}"):
             if refusal in self.refuses:
                 raise self.refuses[refusal]
-        self.settings[key] = Setting(value)
+        if key not in self.keeps:
+            self.settings[key] = Setting(value)
         return "RebootRequired" if key in self.reboots_for else "Accepted"
 
     async def bring_in_line(
-        self, refused_before: dict[str, str] | None = None, *, write: bool = True
+        self,
+        learned: LearnedSettings | None = None,
+        *,
+        write: bool = True,
+        unread: tuple[str, ...] = (),
     ) -> SettingsReport:
         """Be brought in line."""
-        return await bring_in_line(self, refused_before or {}, write=write)  # type: ignore[arg-type]
+        learned = learned or LearnedSettings()
+        return await bring_in_line(self, learned, write=write, unread=unread)  # type: ignore[arg-type]
 
     def knows(self) -> dict[str, str]:
         """Return the values of all settings."""
@@ -93,14 +107,17 @@ async def test_only_what_differs_is_written() -> None:
     assert report.changed == dict(station.written)
     assert report.known["HeartbeatInterval"] == Setting("900")
     assert not report.reboot_required
-    assert station.knows() == WANTED
+    assert WANTED.items() <= station.knows().items()
 
 
 async def test_a_station_is_only_read_where_its_owner_wants_so() -> None:
-    station = Station(HeartbeatInterval="900")
-    report = await station.bring_in_line({"A": "b"}, write=False)
+    """And only of what has to be known."""
+    station = Station(NumberOfConnectors="2")
+    learned = LearnedSettings(refused={"A": "b"})
+    report = await station.bring_in_line(learned, write=False)
     assert station.written == []
-    assert report.known["HeartbeatInterval"].value == "900"
+    assert station.questions == [list(ABOUT)]
+    assert report.known["NumberOfConnectors"].value == "2"
     assert report.refused == {"A": "b"}
 
 
@@ -121,13 +138,15 @@ async def test_a_refusal_is_remembered_and_the_rest_goes_on(no: StationError) ->
     assert report.refused == {"ClockAlignedDataInterval": "900"}
     assert report.changed == {"HeartbeatInterval": "300"}
     station.written.clear()
-    assert (await station.bring_in_line(report.refused)).refused == report.refused
+    assert (await station.bring_in_line(report)).refused == report.refused
     assert station.written == []
 
 
 async def test_what_was_refused_with_another_value_is_tried() -> None:
     station = Station(HeartbeatInterval="900")
-    report = await station.bring_in_line({"HeartbeatInterval": "60"})
+    report = await station.bring_in_line(
+        LearnedSettings(refused={"HeartbeatInterval": "60"})
+    )
     assert report.changed == {"HeartbeatInterval": "300"}
 
 
@@ -153,7 +172,7 @@ async def test_a_setting_that_makes_a_station_fall_off_the_line_is_not_tried_aga
     report = await station.bring_in_line()
     assert report.refused == {"ClockAlignedDataInterval": "900"}
     assert station.written == [("ClockAlignedDataInterval", "900")]
-    report = await station.bring_in_line(report.refused)
+    report = await station.bring_in_line(report)
     assert report.changed == {"HeartbeatInterval": "300"}
 
 
@@ -169,7 +188,7 @@ async def test_a_list_of_measurands_is_shortened_until_it_is_taken() -> None:
     assert report.changed == {"MeterValuesSampledData": taken}
     assert report.refused == {"MeterValuesSampledData": whole}
     station.written.clear()
-    await station.bring_in_line(report.refused)
+    await station.bring_in_line(report)
     assert station.written == []
 
 
@@ -224,7 +243,7 @@ async def test_a_station_that_tells_nothing_is_not_written_to_blindly() -> None:
     station.tells_at_once = 0
     report = await station.bring_in_line()
     assert report == SettingsReport()
-    assert len(station.questions) < 10  # each may take half a minute
+    assert len(station.questions) < 5  # each may take half a minute
 
 
 async def test_an_answer_with_the_stations_own_settings_only_is_not_all() -> None:
@@ -245,6 +264,67 @@ async def test_an_answer_with_the_stations_own_settings_only_is_not_all() -> Non
     report = await station.bring_in_line()
     assert report.changed == {"HeartbeatInterval": "300"}
     assert "WiFiSignalStrength" in report.known
+
+
+async def test_an_answer_that_is_cut_off_is_completed() -> None:
+    """§5.11 of the field: at most so many settings, and no word of the rest."""
+    station = Station(MinimumStatusDuration="9")
+    station.cuts_off_after = 7
+    report = await station.bring_in_line()
+    assert report.changed == {"MinimumStatusDuration": "1"}
+    assert report.known.keys() >= WANTED.keys()
+    assert report.absent == set()
+
+
+async def test_no_more_settings_are_asked_for_than_a_station_tells_at_once() -> None:
+    station = Station(GetConfigurationMaxKeys="3")
+    station.cuts_off_after = 3
+    station.settings = {
+        "GetConfigurationMaxKeys": station.settings.pop("GetConfigurationMaxKeys"),
+        **station.settings,
+    }
+    report = await station.bring_in_line()
+    assert report.known.keys() >= WANTED.keys()
+    assert max(map(len, station.questions)) == 3
+
+
+async def test_what_a_station_does_not_have_is_asked_for_once() -> None:
+    station = Station()
+    del station.settings["StopTxnAlignedData"]
+    report = await station.bring_in_line()
+    assert station.questions == [[], ["StopTxnAlignedData"]]
+    station.questions.clear()
+    assert (await station.bring_in_line(report)).absent == {"StopTxnAlignedData"}
+    assert station.questions == [[]]
+
+
+async def test_a_value_that_was_taken_and_is_told_otherwise_is_not_written_again() -> (
+    None
+):
+    """Ocular tells long values cut off; others take a value and keep the old one."""
+    station = Station(HeartbeatInterval="900")
+    station.keeps = {"HeartbeatInterval"}
+    report = await station.bring_in_line()
+    assert report.accepted == {"HeartbeatInterval": "300"}
+    report = await station.bring_in_line(report)
+    assert len(station.written) == 1
+
+
+async def test_what_a_station_took_and_somebody_changed_is_written_again() -> None:
+    station = Station(HeartbeatInterval="900")
+    report = await station.bring_in_line(await station.bring_in_line())
+    assert report.accepted == {}
+    station.settings["HeartbeatInterval"] = Setting("1200")
+    assert (await station.bring_in_line(report)).changed == {"HeartbeatInterval": "300"}
+
+
+async def test_what_must_not_be_read_is_neither_read_nor_written() -> None:
+    station = Station(MeterValuesSampledData="Voltage", HeartbeatInterval="900")
+    report = await station.bring_in_line(unread=("MeterValuesSampledData",))
+    asked = [key for keys in station.questions for key in keys]
+    assert set(asked) == {*WANTED, *ABOUT} - {"MeterValuesSampledData"}
+    assert all(station.questions)  # all at once would tell it, too
+    assert report.changed == {"HeartbeatInterval": "300"}
 
 
 @pytest.mark.parametrize("at_once", [1000, 10, 1])
@@ -281,6 +361,7 @@ def test_capabilities_are_read_as_stations_write_them() -> None:
             "ConnectorSwitch3to1PhaseSupported": "True",
             "LocalAuthListMaxLength": "100",
             "SendLocalListMaxLength": "20",
+            "MeterValueSampleInterval": "30",
         }
     ) == Capabilities(
         connectors=2,
@@ -290,6 +371,7 @@ def test_capabilities_are_read_as_stations_write_them() -> None:
         phase_switching=True,
         local_list_length=100,
         local_list_chunk=20,
+        sample_interval_s=30,
     )
 
 

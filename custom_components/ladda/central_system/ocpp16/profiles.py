@@ -17,16 +17,18 @@ class StationProfile:
 
     `vendor`, `model` and `firmware` are regular expressions for the whole text, in
     any case. `settle_s`: how long the station is asked nothing after its boot, in s.
-    `untouched`: settings that are never written. `triggers`: whether it may be asked
-    for messages (TriggerMessage). `source`: where it was seen.
+    `unread`: settings that are neither read nor written. `untriggered`: messages that
+    it is never asked for (TriggerMessage). `restart_gap_s`: how long after a session's
+    end it may not be asked to start the next, in s. `source`: where it was seen.
     """
 
     vendor: str
     model: str = ".*"
     firmware: str = ".*"
     settle_s: float = 0.0
-    untouched: frozenset[str] = frozenset()
-    triggers: bool = True
+    unread: frozenset[str] = frozenset()
+    untriggered: frozenset[str] = frozenset()
+    restart_gap_s: float = 0.0
     source: str
 
     def matches(self, info: StationInfo) -> bool:
@@ -43,9 +45,9 @@ PROFILES: Final = (
     StationProfile(
         vendor="ABB|Chargedot",
         model=r".*TACW.*",
-        firmware=r".*V1\.([0-7]\.\d+|8\.([01]?\d|2[01]))",  # up to 1.8.21
+        firmware=r"(.*\D)?1\.([0-7]\.\d+|8\.([01]?\d|2[01]))",  # up to 1.8.21
         # It takes any list of measurands, and reboots whenever that is read back.
-        untouched=frozenset({"MeterValuesSampledData"}),
+        unread=frozenset({"MeterValuesSampledData"}),
         source="https://github.com/lbbrhzn/ocpp/issues/1275",
     ),
     StationProfile(
@@ -55,13 +57,19 @@ PROFILES: Final = (
         source="https://github.com/evcc-io/evcc/issues/30113",
     ),
     StationProfile(
-        vendor="StarCharge",
+        vendor="FoxESS.*",
+        # Asked to start within minutes after a stop, it goes off the line.
+        restart_gap_s=180,
+        source="https://github.com/lbbrhzn/ocpp/blob/main/docs/supported-devices.md",
+    ),
+    StationProfile(
+        vendor="MG|Star ?Charge",
         # Its connection dies of a TriggerMessage for a BootNotification.
-        triggers=False,
+        untriggered=frozenset({"BootNotification"}),
         source="https://github.com/lbbrhzn/ocpp/issues/1096",
     ),
     StationProfile(
-        vendor="Wall Box Chargers",
+        vendor="Wall ?Box( Chargers)?",
         # Asked anything before, it boots again, for ever.
         settle_s=20,
         source="https://github.com/lbbrhzn/ocpp/issues/1503",

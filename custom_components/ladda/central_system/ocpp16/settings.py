@@ -1,14 +1,16 @@
 """A station's settings, brought to what exact billing needs (OCPP 1.6 §9).
 
 Read first, write only what differs, and never fail because of a refusal:
-stations accept, ignore and refuse settings as they like. What a station
-refused is remembered per firmware and not tried again.
+stations accept, ignore and refuse settings as they like. What a station's
+firmware has shown of that is remembered, and nothing is tried twice.
 """
 
+from collections import deque
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
+from itertools import batched
 import logging
-from typing import Final
+from typing import Any, Final, Self
 
 from ocpp.v16.enums import ConfigurationKey
 
@@ -68,7 +70,9 @@ WANTED: Final[dict[str, str]] = {
     "ConnectionTimeOut": "180",
     "MinimumStatusDuration": "1",
 }
-_ABOUT: Final = (
+# What has to be known of a station, whoever sets it up.
+ABOUT: Final = (
+    _INTERVAL_KEY,
     "NumberOfConnectors",
     "SupportedFeatureProfiles",
     "ChargeProfileMaxStackLevel",
@@ -77,7 +81,9 @@ _ABOUT: Final = (
     "LocalAuthListMaxLength",
     "SendLocalListMaxLength",
 )
+_MOST_KEYS: Final = "GetConfigurationMaxKeys"
 _CHUNK: Final = 10
+_PATIENCE: Final = 3  # failures in a row, then a station is not asked for settings
 # What OCPP 1.6 names itself, without what is secret or somebody's name.
 _SHOWN: Final = frozenset(ConfigurationKey) - {
     ConfigurationKey.authorization_key,
@@ -85,83 +91,143 @@ _SHOWN: Final = frozenset(ConfigurationKey) - {
 }
 
 
-@dataclass(slots=True)
-class SettingsReport:
+@dataclass(slots=True, kw_only=True)
+class LearnedSettings:
+    """What a firmware has shown of its ways with settings, lest it is asked again.
+
+    `refused` are the values that it did not take, `accepted` those that it took: it
+    may go on telling others. `absent` are the settings that it does not have.
+    """
+
+    refused: dict[str, str] = field(default_factory=dict)
+    accepted: dict[str, str] = field(default_factory=dict)
+    absent: set[str] = field(default_factory=set)
+
+    def as_data(self) -> dict[str, Any]:
+        """Write it for the journal; `from_data` reads it back."""
+        return {
+            "refused": self.refused,
+            "accepted": self.accepted,
+            "absent": sorted(self.absent),
+        }
+
+    @classmethod
+    def from_data(cls, data: Mapping[str, Any]) -> Self:
+        """Read what `as_data` wrote."""
+        return cls(
+            refused=dict(data.get("refused", {})),
+            accepted=dict(data.get("accepted", {})),
+            absent=set(data.get("absent", ())),
+        )
+
+
+@dataclass(slots=True, kw_only=True)
+class SettingsReport(LearnedSettings):
     """What a station said of its settings, and what was done about them."""
 
     known: dict[str, Setting] = field(default_factory=dict)
     changed: dict[str, str] = field(default_factory=dict)
-    refused: dict[str, str] = field(default_factory=dict)
     reboot_required: bool = False
-
-
-async def read(commands: Commands) -> dict[str, Setting]:
-    """Read all settings; where that fails, those we care for, in ever smaller lots.
-
-    An answer without what every station must have (§9.1) is no answer.
-    """
-    try:
-        known, _ = await commands.get_configuration()
-    except Disconnected:
-        raise
-    except StationError as err:
-        _LOGGER.debug("Reading all settings at once failed: %s", err)
-        known = {}
-    if _INTERVAL_KEY in known:
-        return known
-    return known | await _read_in_lots(commands, [*WANTED, *_ABOUT], _CHUNK)
-
-
-async def _read_in_lots(
-    commands: Commands, keys: list[str], size: int
-) -> dict[str, Setting]:
-    """Read settings `size` at a time, and singly where a lot fails."""
-    known: dict[str, Setting] = {}
-    for first in range(0, len(keys), size):
-        lot = keys[first : first + size]
-        try:
-            found, _ = await commands.get_configuration(lot)
-            known |= found
-        except Disconnected:
-            raise
-        except StationError as err:
-            _LOGGER.debug("Reading settings %s failed: %s", lot, err)
-            if size == 1:
-                return known  # it does not answer such questions at all
-            known |= await _read_in_lots(commands, lot, 1)
-    return known
 
 
 async def bring_in_line(
     commands: Commands,
-    refused_before: dict[str, str],
+    learned: LearnedSettings,
     *,
     write: bool,
-    untouched: Collection[str] = (),
+    unread: Collection[str] = (),
 ) -> SettingsReport:
     """Read the settings and, if `write`, change what differs from `WANTED`.
 
-    Those that the station's profile wants `untouched` are left as they are.
+    Where nothing is to be written, only what has to be known is read. Those that the
+    station's profile wants `unread` are left alone altogether.
 
-    `refused_before` holds the settings (and values) that this firmware refused; a
-    setting that makes the station fall off the line counts as refused, lest it does
+    A setting that makes the station fall off the line counts as refused, lest it does
     so each time it comes back. Raises Disconnected only, and only while reading.
     """
-    report = SettingsReport(known=await read(commands), refused=dict(refused_before))
+    report = SettingsReport(
+        refused=dict(learned.refused),
+        accepted=dict(learned.accepted),
+        absent=set(learned.absent),
+    )
+    keys = [key for key in {**WANTED, **dict.fromkeys(ABOUT)} if key not in unread]
     if not write:
+        await _read_by_name(commands, ABOUT, report)
         return report
-    for key, value in WANTED.items():
-        found = report.known.get(key)
-        if found is None or found.read_only or _same(key, found.value, value):
-            continue
-        if key in untouched or report.refused.get(key) == value:
-            continue
-        try:
-            await _write(commands, key, value, report)
-        except Disconnected:
-            report.refused[key] = value
+    if not unread:
+        await _read_all(commands, report)
+    await _read_by_name(commands, keys, report)
+    for key in keys:
+        if key in WANTED and not await _bring_one_in_line(commands, key, report):
             break
     return report
+
+
+async def _read_all(commands: Commands, report: SettingsReport) -> None:
+    """Read all settings at once, as far as the station can tell them."""
+    try:
+        found, _ = await commands.get_configuration()
+    except Disconnected:
+        raise
+    except StationError as err:
+        _LOGGER.debug("Reading all settings at once failed: %s", err)
+    else:
+        report.known |= found
+
+
+async def _read_by_name(
+    commands: Commands, keys: Iterable[str], report: SettingsReport
+) -> None:
+    """Read the settings that are missing, in lots that the station takes (§9.1.12).
+
+    Some tell of fewer than they were asked for, and do not say why: those are asked for
+    singly, as are those of a lot that was refused.
+    """
+    missing = [
+        key for key in keys if key not in report.known and key not in report.absent
+    ]
+    told = report.known.get(_MOST_KEYS)
+    most = (values.integer(told.value) if told else None) or _CHUNK
+    lots = deque(batched(missing, max(1, min(most, _CHUNK)), strict=False))
+    failures = 0
+    while lots and failures < _PATIENCE:
+        lot = lots.popleft()
+        try:
+            found, unknown = await commands.get_configuration(lot)
+        except Disconnected:
+            raise
+        except StationError as err:
+            _LOGGER.debug("Reading settings %s failed: %s", lot, err)
+            failures += 1
+            untold = lot if len(lot) > 1 else ()
+        else:
+            failures = 0
+            report.known |= found
+            absent = set(lot).intersection(unknown if len(lot) > 1 else lot) - {*found}
+            report.absent |= absent
+            untold = tuple(key for key in lot if key not in absent.union(found))
+        lots.extendleft((key,) for key in reversed(untold))
+
+
+async def _bring_one_in_line(
+    commands: Commands, key: str, report: SettingsReport
+) -> bool:
+    """Change one setting if need be; return whether the station is still there."""
+    value = WANTED[key]
+    found = report.known.get(key)
+    if found is None or found.read_only:
+        return True
+    if _same(key, found.value, value):
+        report.accepted.pop(key, None)
+        return True
+    if value in (report.refused.get(key), report.accepted.get(key)):
+        return True
+    try:
+        await _write(commands, key, value, report)
+    except Disconnected:
+        report.refused[key] = value
+        return False
+    return True
 
 
 async def _write(
@@ -180,8 +246,7 @@ async def _write(
             return
         report.changed[key] = attempt
         report.reboot_required |= status == "RebootRequired"
-        if attempt != value:
-            report.refused[key] = value
+        (report.accepted if attempt == value else report.refused)[key] = value
         return
     report.refused[key] = value
 
@@ -228,6 +293,7 @@ def capabilities(known: Mapping[str, str]) -> Capabilities:
         phase_switching=switching.casefold() == "true",
         local_list_length=whole("LocalAuthListMaxLength"),
         local_list_chunk=whole("SendLocalListMaxLength"),
+        sample_interval_s=whole(_INTERVAL_KEY),
     )
 
 

@@ -1,0 +1,131 @@
+"""Stations that measure, and tell it only when they are asked (BG SyncEV)."""
+
+from typing import Any
+
+from ocpp.exceptions import NotImplementedError as NotImplementedHere
+import pytest
+
+from tests.desk.counter import Counter
+from tests.desk.wire import meter_values, start, stop
+from tests.station_simulator import SimulatedStation
+
+from .test_asking import asked
+
+pytestmark = pytest.mark.usefixtures("little_time")
+
+
+class SilentCar:
+    """A session at `garage` whose meter is told of when it is asked for only."""
+
+    def __init__(self, counter: Counter, station: SimulatedStation) -> None:
+        """Take the house and the station."""
+        self.counter = counter
+        self.station = station
+        self.wh = 0
+        self.id = 0
+        station.answers["TriggerMessage"] = {"status": "Accepted"}
+
+    async def begin(self) -> None:
+        """Begin the session."""
+        told = start("04AA11", self.counter.clock(), 0)
+        self.id = (await self.station.send("StartTransaction", told))["transactionId"]
+
+    async def look(self, *, answered: bool = True, seconds: float = 30) -> int:
+        """Let time pass and the house look; return how often it asked."""
+        self.counter.clock.travel(minutes=seconds / 60)
+        before = len(self.questions())
+        await self.counter.desk.ask_the_silent()
+        new = len(self.questions()) - before
+        if new and answered:
+            await self.tell(transaction=None)
+        return new
+
+    async def tell(self, transaction: int | None) -> None:
+        """Tell what the meter shows."""
+        self.wh += 100
+        told = meter_values(self.counter.clock(), self.wh, transaction=transaction)
+        await self.station.send("MeterValues", told)
+
+    def questions(self) -> list[dict[str, Any]]:
+        """List what was asked for."""
+        asked_for = asked(self.station, "TriggerMessage")
+        return [each for each in asked_for if each["requestedMessage"] == "MeterValues"]
+
+
+@pytest.fixture
+async def car(counter: Counter) -> SilentCar:
+    """Return a session that goes on, at a station that tells nothing by itself."""
+    silent = SilentCar(counter, await counter.station("garage"))
+    await silent.begin()
+    return silent
+
+
+async def test_who_tells_nothing_is_asked_at_the_interval(car: SilentCar) -> None:
+    assert [await car.look() for _ in range(2)] == [0, 0]
+    assert [await car.look() for _ in range(4)] == [1, 1, 1, 1]
+    assert car.questions()[0] == {"requestedMessage": "MeterValues", "connectorId": 1}
+    opened = car.counter.desk.stations["garage"].open[car.id]
+    assert opened.energy.delivered_wh == 400
+    ended = stop(car.id, car.counter.clock(), 450)
+    await car.station.send("StopTransaction", ended)
+    assert await car.look(seconds=600) == 0
+    [session] = await car.counter.sessions()
+    assert (session.energy_wh, session.flags) == (450, ())
+
+
+async def test_who_tells_by_itself_is_never_asked(car: SilentCar) -> None:
+    for _ in range(10):
+        await car.tell(car.id)
+        assert await car.look() == 0
+    assert await car.look(seconds=30) == 0
+
+
+async def test_who_begins_to_tell_is_asked_no_more(car: SilentCar) -> None:
+    assert await car.look(seconds=100) == 1
+    for _ in range(5):
+        car.counter.clock.travel(minutes=0.25)
+        await car.tell(car.id)
+        assert await car.look(seconds=15) == 0
+
+
+@pytest.mark.parametrize(
+    ("no", "times"),
+    [
+        ({"status": "NotImplemented"}, 1),
+        ({"status": "Rejected"}, 1),
+        (NotImplementedHere({}), 1),
+        (None, 3),  # it may have been the network
+    ],
+    ids=repr,
+)
+async def test_who_does_not_know_the_question_is_asked_no_more(
+    car: SilentCar, no: Any, times: int
+) -> None:
+    car.station.answers["TriggerMessage"] = no
+    for _ in range(6):
+        await car.look(seconds=700)
+    assert len(car.questions()) == times
+    car.station.link.boot_again()
+    await car.station.wait_registered()
+    await car.look(seconds=700)
+    assert len(car.questions()) == times
+
+
+async def test_who_agrees_and_tells_nothing_is_asked_seldom(car: SilentCar) -> None:
+    for _ in range(41):
+        await car.look(answered=False)
+    assert len(car.questions()) == 2  # after a minute and a half, and ten minutes later
+
+
+async def test_who_is_away_or_charges_nothing_is_not_asked(
+    car: SilentCar, counter: Counter
+) -> None:
+    other = await counter.station("drive")
+    await car.station.stop()
+    await car.look(seconds=600)
+    assert car.questions() == []
+    assert [
+        each
+        for each in asked(other, "TriggerMessage")
+        if "MeterValues" in each.values()
+    ] == []
