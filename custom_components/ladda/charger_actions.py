@@ -99,7 +99,7 @@ async def _limit(
     opened = charger.hub.station(charger.identity).session_at(connector)
     demand_within(reach, opened.session.user if opened is not None else None)
     with station_errors(charger.name):
-        await charger.hub.desk.set_limit(charger.identity, connector, limit_a)
+        await charger.hub.desk.limits.set(charger.identity, connector, limit_a)
     return {"status": ACCEPTED}
 
 

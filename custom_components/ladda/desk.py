@@ -50,6 +50,7 @@ from .charging.session import Closing, Session
 from .charging.station import RESTORED, Admittance, Plan, RemoteStart, Station
 from .household import House, StationOptions
 from .ledger import Ledger, LedgerError, SessionQuery
+from .limits import Limits
 from .polling import Polling
 from .pricing import Pricing, energy_entries, with_cost
 
@@ -162,6 +163,7 @@ class ChargingDesk:
         self._clock = clock
         self._alignment = Alignment(self, clock, settle)
         self._polling = Polling(self, clock)
+        self.limits = Limits(self, listener, clock, settle)
         self._ids = itertools.count(1)
         self._locks: dict[str, asyncio.Lock] = {}
         self._boots: dict[str, list[datetime]] = {}
@@ -237,6 +239,7 @@ class ChargingDesk:
     def stop(self) -> None:
         """Ask nothing of stations any more."""
         self._alignment.stop()
+        self.limits.stop()
 
     def station_of(self, identity: str) -> Station:
         """Return what is known of a station."""
@@ -506,6 +509,7 @@ class ChargingDesk:
         self._tell_ended(ended)
         await self.pricing.have_prices_for(session)
         self.pricing.count(station.open[session.id])
+        self.limits.renew(station.identity, session.connector)
         self._listener.session_started(session)
         self._listener.connector_changed(station.identity, session.connector)
         if session.authorization is not Authorization.ACCEPTED:
@@ -550,6 +554,7 @@ class ChargingDesk:
         """Make ended sessions known."""
         for session in sessions:
             self.pricing.forget(session.id)
+            self.limits.renew(session.station, session.connector)
             self._listener.session_ended(session)
             self._listener.connector_changed(session.station, session.connector)
             self._listener.accounts_changed([session.user])
@@ -563,6 +568,8 @@ class ChargingDesk:
         plan = station.plan_meter_values(event, values, now)
         await self._carry_out(station, plan)
         live = station.take_live(connector, values, now)
+        if live:
+            self.limits.renew(station.identity, connector)
         self._listener.meter_read(station.identity, connector, live=live)
 
     # --- money -----------------------------------------------------------------------
@@ -672,17 +679,16 @@ class ChargingDesk:
         now = self._clock()
         self._let_rest(station, connector, now)
         user, token = self._payer(identity, user, token, now)
-        entry = station.entry(
-            Kind.REMOTE_START,
-            now,
-            now,
-            {"token": token, "user": user},
-            connector=connector,
-        )
+        phases = self.limits.phases(identity, connector)
+        data = {
+            "token": token,
+            "user": user,
+            "limit_a": amount_text(limit_a),
+            "limit_phases": phases,
+        }
+        entry = station.entry(Kind.REMOTE_START, now, now, data, connector=connector)
         await self.keep(station, entry)
-        await link.commands.start(
-            connector, token, limit_a, in_watts=self.takes_watts(identity)
-        )
+        await link.commands.start(connector, token, limit_a, phases=phases)
 
     def _let_rest(self, station: Station, connector: int, now: datetime) -> None:
         """Spare a station that needs a pause between sessions; raises TooSoon."""
@@ -770,37 +776,6 @@ class ChargingDesk:
         await self.link(identity).commands.stop(opened.session.id)
         return True
 
-    async def set_limit(
-        self, identity: str, connector: int, limit_a: Decimal | None
-    ) -> None:
-        """Limit a connector's current, A per phase (0: pause), or lift the limit."""
-        link = self.link(identity)
-        station = self.station_of(identity)
-        async with link.limit_turn(connector):
-            way = station.connector(connector).limit_way
-            if limit_a is None:
-                await link.commands.clear_limit(connector)
-            else:
-                opened = station.session_at(connector)
-                way = await link.commands.set_limit(
-                    connector,
-                    limit_a,
-                    in_watts=self.takes_watts(identity),
-                    transaction=opened.session.id if opened else None,
-                    alone=len([number for number in station.connectors if number]) <= 1,
-                    first_try=way,
-                )
-            now = self._clock()
-            data = {"limit_a": amount_text(limit_a), "way": way}
-            entry = station.entry(Kind.LIMIT, now, now, data, connector=connector)
-            await self.keep(station, entry)
-        self._listener.connector_changed(identity, connector)
-
-    def takes_watts(self, identity: str) -> bool:
-        """Tell whether a station takes limits in watts only (§9.4.2, and "W" and "A")."""
-        units = self.capabilities(identity).rate_units
-        return bool(units) and not units & {"current", "a"}
-
     async def ask_the_silent(self) -> None:
         """Ask for meter values of sessions of which nothing is heard."""
         await self._polling.ask_the_silent()
@@ -832,6 +807,7 @@ class ChargingDesk:
 
     def aligned(self, identity: str) -> None:
         """Hear that a station's settings are known."""
+        self.limits.renew_all(identity)
         self._listener.station_changed(identity)
 
     def capabilities(self, identity: str) -> Capabilities:

@@ -115,7 +115,7 @@ async def get_composite_schedule(call: ServiceCall) -> ServiceResponse:
         schedule = await desk.link(charger.identity).commands.composite_schedule(
             charger.connector or 0,
             call.data[ATTR_DURATION],
-            in_watts=desk.takes_watts(charger.identity),
+            in_watts=desk.limits.takes_watts(charger.identity),
         )
     return {
         "unit": "W" if schedule.in_watts else "A",

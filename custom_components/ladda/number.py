@@ -63,7 +63,8 @@ class CurrentLimit(ConnectorEntity[Limit], NumberEntity):
     @override
     def _read(self) -> Limit:
         """Read the limit."""
-        return Limit(self.connector.limit_a, self.native_max_value)
+        limit_a = self.hub.desk.limits.in_force(self.identity, self.number)
+        return Limit(limit_a, self.native_max_value)
 
     @property
     @override
@@ -90,6 +91,6 @@ class CurrentLimit(ConnectorEntity[Limit], NumberEntity):
                 translation_placeholders={"min": str(LEAST_CURRENT)},
             )
         with station_errors(station_name(self.hub, self.identity)):
-            await self.hub.desk.set_limit(
+            await self.hub.desk.limits.set(
                 self.identity, self.number, Decimal(str(value))
             )

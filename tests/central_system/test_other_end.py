@@ -154,7 +154,7 @@ async def test_settings_tags_and_limits_as_the_package_takes_them(
     assert await link.commands.send_token_list(tokens, 1, 10) == 1
     assert station.tags[0]["id_tag"] == "04AA11"
     await link.commands.set_limit(
-        1, Decimal("7.25"), in_watts=False, transaction=None, alone=True
+        1, Decimal("7.25"), phases=None, transaction=None, alone=True
     )
     [profile] = station.profiles
     period = profile["charging_schedule"]["charging_schedule_period"][0]

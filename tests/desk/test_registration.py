@@ -223,11 +223,11 @@ async def test_a_limit_is_obeyed_and_remembered(tmp_path: Path) -> None:
         await station.present_tag(1, "04AA11")
         await station.wait_transaction(1)
         await station.wait_for(lambda: station.connectors[1].power_w > 11_000)
-        await counter.desk.set_limit("garage", 1, Decimal(8))
+        await counter.desk.limits.set("garage", 1, Decimal(8))
         await station.wait_for(lambda: 5400 < station.connectors[1].power_w < 5600)
-        await counter.desk.set_limit("garage", 1, None)
+        await counter.desk.limits.set("garage", 1, None)
         await station.wait_for(lambda: station.connectors[1].power_w > 11_000)
-        await counter.desk.set_limit("garage", 1, Decimal(10))
+        await counter.desk.limits.set("garage", 1, Decimal(10))
     async with at_the_desk(path, house("garage")) as counter:
         assert counter.desk.stations["garage"].connector(1).limit_a == 10
 
@@ -246,14 +246,14 @@ async def test_a_station_that_refuses_one_way_of_limiting_is_asked_another(
             return {"status": "Accepted" if good else "Rejected"}
 
         station.answers["SetChargingProfile"] = answer
-        await counter.desk.set_limit("garage", 1, Decimal(8))
+        await counter.desk.limits.set("garage", 1, Decimal(8))
         assert tried[-1] == "ChargePointMaxProfile"
         tried.clear()
-        await counter.desk.set_limit("garage", 1, Decimal(9))
+        await counter.desk.limits.set("garage", 1, Decimal(9))
         assert tried == ["ChargePointMaxProfile"]  # remembered
         station.answers["SetChargingProfile"] = {"status": "Rejected"}
         with pytest.raises(NotAccepted):
-            await counter.desk.set_limit("garage", 1, Decimal(10))
+            await counter.desk.limits.set("garage", 1, Decimal(10))
         assert counter.desk.stations["garage"].connector(1).limit_a == 9
 
 
@@ -274,7 +274,7 @@ async def test_the_newest_limit_takes_the_place_of_those_that_wait(
 
         def limit(amperes: int, connector: int = 1) -> asyncio.Task[None]:
             return asyncio.create_task(
-                counter.desk.set_limit("garage", connector, Decimal(amperes))
+                counter.desk.limits.set("garage", connector, Decimal(amperes))
             )
 
         station.answers["SetChargingProfile"] = answer

@@ -276,7 +276,7 @@ async def test_a_limit_is_set_in_the_way_that_the_station_takes(
 ) -> None:
     station = await counter.station("garage")
     station.answers["SetChargingProfile"] = ways
-    await counter.desk.set_limit("garage", 1, Decimal(10))
+    await counter.desk.limits.set("garage", 1, Decimal(10))
     assert counter.desk.stations["garage"].connector(1).limit_a == 10
 
 
@@ -288,7 +288,7 @@ async def test_huawei_takes_watts_only(counter: Counter) -> None:
         vendor="",
     )
     await ready(counter, station)
-    await counter.desk.set_limit("garage", 1, Decimal(10))
+    await counter.desk.limits.set("garage", 1, Decimal(10))
     [payload] = asked(station, "SetChargingProfile")
     schedule = profile_in(payload)["chargingSchedule"]
     assert schedule["chargingRateUnit"] == "W"
@@ -303,13 +303,13 @@ async def test_smart_charging_that_is_not_advertised_is_tried(counter: Counter) 
     station.answers["SetChargingProfile"] = {"status": "Accepted"}
     station.settings.change("SupportedFeatureProfiles", "Core")
     await ready(counter, station)
-    await counter.desk.set_limit("garage", 1, Decimal(10))
+    await counter.desk.limits.set("garage", 1, Decimal(10))
     assert counter.desk.stations["garage"].connector(1).limit_a == 10
 
 
 @pytest.mark.parametrize(
     "no",
-    [{"status": "Rejected"}, {"status": "Load balancer is disabled"}, None],
+    [{"status": "NotSupported"}, {"status": "Load balancer is disabled"}, None],
     ids=repr,
 )
 async def test_a_limit_that_no_way_sets_is_not_shown_as_set(
@@ -319,7 +319,7 @@ async def test_a_limit_that_no_way_sets_is_not_shown_as_set(
     station = await counter.station("garage")
     station.answers["SetChargingProfile"] = no
     with pytest.raises(Exception, match="SetChargingProfile"):
-        await counter.desk.set_limit("garage", 1, Decimal(10))
+        await counter.desk.limits.set("garage", 1, Decimal(10))
     assert counter.desk.stations["garage"].connector(1).limit_a is None
 
 

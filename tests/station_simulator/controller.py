@@ -408,7 +408,11 @@ class Controller:
         if connector and (
             own := self.profiles.connector_limit(connector.number, at, began)
         ):
+            if self.profiles.counts_power and connector.car:
+                own = own.counted_on(connector.car.phases)
             limits.append(own)
+        if not self.profiles.obedient:
+            return MAX_CURRENT
         lowest = min(limit.amperes for limit in limits)
         if not self.settings.flag("ConnectorSwitch3to1PhaseSupported"):
             return Limit(lowest)

@@ -1,6 +1,6 @@
 """Charging profiles: what a station may draw, and when (OCPP 1.6 §3.13)."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import ROUND_FLOOR, Decimal
@@ -13,10 +13,17 @@ NOMINAL_VOLTAGE = 230
 
 
 class Limit(NamedTuple):
-    """A limit per phase in A, and on how many phases."""
+    """A limit per phase in A, on how many phases, and in W if it was written so."""
 
     amperes: Decimal
     phases: int = 3
+    watts: Decimal | None = None
+
+    def counted_on(self, phases: int) -> Limit:
+        """Return the limit as if the watts were meant for so many phases."""
+        if self.watts is None:
+            return self
+        return Limit(self.watts / (NOMINAL_VOLTAGE * phases), phases, self.watts)
 
 
 class Period(NamedTuple):
@@ -120,9 +127,17 @@ class ChargingProfile:
 
 @dataclass
 class ChargingProfiles:
-    """The profiles that a station holds; they outlive a power cut (errata §3.37)."""
+    """The profiles that a station holds; they outlive a power cut (errata §3.37).
+
+    A station that misbehaves takes a profile only if it `takes` it, for its purpose and
+    connector; it has them all and is not `obedient`; or it `counts_power`: W are what
+    all phases may take together, whatever `numberPhases` says.
+    """
 
     installed: list[ChargingProfile] = field(default_factory=list)
+    takes: Callable[[str, int], bool] = lambda purpose, connector: True
+    obedient: bool = True
+    counts_power: bool = False
 
     def install(self, profile: ChargingProfile, settings: Settings) -> str:
         """Take a profile and return the status (§5.16).
@@ -130,6 +145,8 @@ class ChargingProfiles:
         It replaces one with its id, or of its purpose, level and connector.
         """
         others = [p for p in self.installed if not _replaces(profile, p)]
+        if not self.takes(profile.purpose, profile.connector):
+            return "Rejected"
         if not _is_acceptable(profile, settings) or (
             len(others) >= settings.count("MaxChargingProfilesInstalled")
         ):
@@ -227,7 +244,8 @@ def _limit(period: Period, unit: str) -> Limit:
     if unit == "A":
         return Limit(period.limit, period.phases)
     amperes = period.limit / (NOMINAL_VOLTAGE * period.phases)
-    return Limit(amperes.quantize(Decimal("0.001"), ROUND_FLOOR), period.phases)
+    amperes = amperes.quantize(Decimal("0.001"), ROUND_FLOOR)
+    return Limit(amperes, period.phases, period.limit)
 
 
 def _moment(text: str | None) -> datetime | None:

@@ -16,6 +16,7 @@ from .errors import (
 from .link import Link
 from .listener import Admission, CentralSystem, Desk, Verdict
 from .ocpp16.certificates import CertificateId, Trust
+from .ocpp16.commands import ends_with_session
 from .ocpp16.composite_schedule import CompositeSchedule
 from .ocpp16.maintenance import Signature
 from .ocpp16.profiles import StationProfile, profile_of
@@ -54,6 +55,7 @@ __all__ = [
     "UploadReceiver",
     "Verdict",
     "capabilities",
+    "ends_with_session",
     "load_certificate",
     "profile_of",
     "standard_settings",

@@ -82,6 +82,10 @@ class Link:
         """
         return self._limits[connector].turn()
 
+    def limit_renewal(self, connector: int) -> AbstractAsyncContextManager[None]:
+        """Return a turn at sending a connector's limit again, which overtakes nobody."""
+        return self._limits[connector].humble_turn()
+
     async def _on_call(self, action: str, payload: dict[str, Any]) -> Reply:
         """Answer a call of the station."""
         if self.registration is not Registration.ACCEPTED:

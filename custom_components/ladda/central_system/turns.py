@@ -23,3 +23,9 @@ class NewestWins:
             if self._newest is not mine:
                 raise Overtaken
             yield
+
+    @asynccontextmanager
+    async def humble_turn(self) -> AsyncIterator[None]:
+        """Wait for who is at it, then be at it; nobody who waits is overtaken."""
+        async with self._turn:
+            yield

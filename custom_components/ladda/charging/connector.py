@@ -7,6 +7,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any, NamedTuple
 
+from .journal import amount_of, amount_text
 from .model import ConnectorStatus, Measurand, MeterValue, Phase
 from .reading import estimated_power, shown_channels, total_of
 from .register import ConnectorRegister
@@ -15,22 +16,40 @@ from .session import Session
 
 
 class RemoteStart(NamedTuple):
-    """A session that somebody asked for, which the station has not started yet."""
+    """A session that somebody asked for, which the station has not started yet.
+
+    `limit_a` is the most that it may draw, per phase, sent for so many `phases` where
+    it was in watts.
+    """
 
     at: datetime
     token: str
     user: str | None
+    limit_a: Decimal | None = None
+    limit_phases: int | None = None
 
-    def as_data(self) -> dict[str, str | None]:
+    def as_data(self) -> dict[str, Any]:
         """Write it for the journal; `from_data` reads it back."""
-        return {"at": self.at.isoformat(), "token": self.token, "user": self.user}
+        return {
+            "at": self.at.isoformat(),
+            "token": self.token,
+            "user": self.user,
+            "limit_a": amount_text(self.limit_a),
+            "limit_phases": self.limit_phases,
+        }
 
     @classmethod
     def from_data(cls, data: Mapping[str, Any] | list[Any]) -> RemoteStart:
         """Read what `as_data` wrote; it was a list in early journals."""
         if isinstance(data, list):
-            data = dict(zip(cls._fields, data, strict=True))
-        return cls(datetime.fromisoformat(data["at"]), data["token"], data["user"])
+            data = dict(zip(cls._fields, data, strict=False))
+        return cls(
+            datetime.fromisoformat(data["at"]),
+            data["token"],
+            data["user"],
+            amount_of(data.get("limit_a")),
+            data.get("limit_phases"),
+        )
 
 
 @dataclass(slots=True)
@@ -51,6 +70,8 @@ class Connector:
     remote_start: RemoteStart | None = None
     limit_a: Decimal | None = None  # per phase; None: no limit of ours
     limit_way: str | None = None  # how the station took it
+    limit_phases: int | None = None  # that its watts were counted on; None: in A
+    limit_session: int | None = None  # that went on when it was sent last
     last_session: Session | None = None
     reservation: Reservation | None = None
     unassigned_wh: Decimal = Decimal(0)  # delivered outside of all known sessions

@@ -60,3 +60,8 @@ READINGS: Final = (Kind.METER, Kind.LATE_METER)
 def amount_text(amount: Decimal | None) -> str | None:
     """Write an amount that may not be known, with all its digits."""
     return None if amount is None else str(amount)
+
+
+def amount_of(text: str | None) -> Decimal | None:
+    """Read what `amount_text` wrote."""
+    return None if text is None else Decimal(text)

@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import Final
 
 from .energy import EnergyCurve, EnergyFold, Most
-from .journal import READINGS, Entry, Kind
+from .journal import READINGS, Entry, Kind, amount_of
 from .reading import Reading
 from .register import ConnectorRegister, most_wh
 from .session import Closing, Flag, Session
@@ -24,7 +24,9 @@ class OpenSession:
     `register_at_start_wh` is where the connector's register stood at its start, None
     for one that is only looked at again. `began_to_hear` and `last_heard` are when we
     first and last heard of it. `aliases` are ids that the station calls it by, too.
-    `judged_by` is what its end was judged by, if it has ended.
+    `judged_by` is what its end was judged by, if it has ended. `limit_a` is the limit
+    that it began with, A per phase, and `limit_phases` those that its watts were counted
+    on (None: it was sent in A).
     """
 
     session: Session
@@ -34,6 +36,8 @@ class OpenSession:
     register_at_start_wh: Decimal | None = None
     aliases: set[int] = field(default_factory=set)
     judged_by: Most | None = None
+    limit_a: Decimal | None = None
+    limit_phases: int | None = None
 
     @classmethod
     def of(cls, session: Session, entries: Iterable[Entry] = ()) -> OpenSession:
@@ -52,6 +56,8 @@ class OpenSession:
             register = ConnectorRegister.from_data(entry.data["register"])
             self.register_at_start_wh = register.wh
             self.began_to_hear = self.last_heard = entry.received_at
+            self.limit_a = amount_of(entry.data.get("limit_a"))
+            self.limit_phases = entry.data.get("limit_phases")
         elif entry.kind in READINGS:
             reading = Reading.from_data(entry.occurred_at, entry.data)
             self.take_reading(reading, entry)

@@ -29,7 +29,7 @@ from .events import (
     TransactionStarted,
     TransactionStopped,
 )
-from .journal import READINGS, Entry, Kind, amount_text
+from .journal import READINGS, Entry, Kind, amount_of, amount_text
 from .model import Authorization, ConnectorStatus, Context, MeterValue, StationInfo
 from .open_session import OpenSession, closed_session
 from .reading import Reading, reading_of
@@ -536,6 +536,8 @@ class Station:
             "flags": list(session.flags),
             "start_key": session.start_key,
             "unassigned_wh": str(self._unassigned_wh(session)),
+            "limit_a": amount_text(asked.limit_a) if asked else None,
+            "limit_phases": asked.limit_phases if asked else None,
         } | _salvaged(event)
         return self._session_entry(Kind.START, session, session.started_at, now, data)
 
@@ -955,14 +957,15 @@ class Station:
                 self.booted_at = entry.occurred_at
                 self.boots.append(entry.occurred_at)
             case Kind.REMOTE_START:
-                self.connector(entry.connector).remote_start = RemoteStart(
-                    entry.occurred_at, data["token"], data["user"]
-                )
+                asked = {"at": entry.occurred_at.isoformat(), **data}
+                connector = self.connector(entry.connector)
+                connector.remote_start = RemoteStart.from_data(asked)
             case Kind.LIMIT:
                 connector = self.connector(entry.connector)
-                limit = data["limit_a"]
-                connector.limit_a = None if limit is None else Decimal(limit)
+                connector.limit_a = amount_of(data["limit_a"])
                 connector.limit_way = data["way"]
+                connector.limit_phases = data.get("phases")
+                connector.limit_session = data.get("session")
             case Kind.SETTINGS:
                 self.settings = data
             case Kind.TOKEN_LIST:

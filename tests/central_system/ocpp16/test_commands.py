@@ -16,6 +16,7 @@ from custom_components.ladda.central_system import (
     NotAccepted,
     Refused,
     StationError,
+    ends_with_session,
 )
 from custom_components.ladda.central_system.ocpp16.commands import Commands, Setting
 from custom_components.ladda.charging.model import Authorization
@@ -72,7 +73,7 @@ type Order = Callable[[Commands], Coroutine[Any, Any, object]]
                 "idTag": "04AA11",
                 "connectorId": 1,
                 "chargingProfile": {
-                    "chargingProfileId": 7401,
+                    "chargingProfileId": 7501,
                     "stackLevel": 0,
                     "chargingProfilePurpose": "TxProfile",
                     "chargingProfileKind": "Relative",
@@ -275,7 +276,7 @@ async def limit(
     station: Station,
     *,
     amps: str = "10",
-    in_watts: bool = False,
+    phases: int | None = None,
     transaction: int | None = 7,
     alone: bool = True,
     first_try: str | None = None,
@@ -284,7 +285,7 @@ async def limit(
     return await station.commands.set_limit(
         1,
         Decimal(amps),
-        in_watts=in_watts,
+        phases=phases,
         transaction=transaction,
         alone=alone,
         first_try=first_try,
@@ -315,23 +316,26 @@ async def test_a_limit_is_a_profile_that_stands_from_a_minute_ago() -> None:
     ]
 
 
-async def test_a_limit_in_watts_is_for_three_phases() -> None:
+@pytest.mark.parametrize(("phases", "watts"), [(1, 1380.0), (3, 4140.0)])
+async def test_a_limit_in_watts_is_for_so_many_phases(
+    phases: int, watts: float
+) -> None:
     station = Station()
-    await limit(station, amps="6", in_watts=True)
+    await limit(station, amps="6", phases=phases)
     [profile] = station.profiles
     assert profile["chargingSchedule"]["chargingRateUnit"] == "W"
     assert profile["chargingSchedule"]["chargingSchedulePeriod"] == [
-        {"startPeriod": 0, "limit": 4140.0, "numberPhases": 3}
+        {"startPeriod": 0, "limit": watts, "numberPhases": phases}
     ]
 
 
-@given(st.decimals(0, 80, allow_nan=False, places=3), st.booleans())
-async def test_no_limit_is_ever_rounded_up(amps: Decimal, in_watts: bool) -> None:
+@given(st.decimals(0, 80, allow_nan=False, places=3), st.sampled_from([None, 1, 2, 3]))
+async def test_no_limit_is_ever_rounded_up(amps: Decimal, phases: int | None) -> None:
     station = Station()
-    await limit(station, amps=str(amps), in_watts=in_watts)
+    await limit(station, amps=str(amps), phases=phases)
     [profile] = station.profiles
     sent = profile["chargingSchedule"]["chargingSchedulePeriod"][0]["limit"]
-    meant = float(amps) * (690 if in_watts else 1)
+    meant = float(amps) * (230 * phases if phases else 1)
     assert meant - 0.1 - 1e-9 < sent <= meant + 1e-9
     assert sent == round(sent, 1)
 
@@ -347,6 +351,7 @@ REJECTED = {"status": "Rejected"}
 ALL_WAYS = [
     ("TxDefaultProfile", "Absolute", 1, None),
     ("TxDefaultProfile", "Relative", 1, None),
+    ("TxDefaultProfile", "Absolute", 0, None),
     ("TxProfile", "Relative", 1, 7),
     ("ChargePointMaxProfile", "Absolute", 0, None),
 ]
@@ -377,7 +382,7 @@ def ways(station: Station) -> list[tuple[str, str, int, int | None]]:
 async def test_a_station_that_takes_a_limit_only_one_way_is_asked_each_way(
     no: Answer,
 ) -> None:
-    station = Station(no, no, no)
+    station = Station(no, no, no, no)
     assert await limit(station) == "ChargePointMaxProfile/Absolute"
     assert ways(station) == ALL_WAYS
 
@@ -387,7 +392,7 @@ async def test_the_way_that_worked_before_is_tried_first() -> None:
     assert await limit(station, first_try="TxProfile/Relative") == (
         "TxDefaultProfile/Absolute"
     )
-    assert ways(station) == [ALL_WAYS[2], ALL_WAYS[0]]
+    assert ways(station) == [ALL_WAYS[3], ALL_WAYS[0]]
 
 
 async def test_without_a_transaction_and_with_other_connectors_two_ways_are_left() -> (
@@ -395,14 +400,71 @@ async def test_without_a_transaction_and_with_other_connectors_two_ways_are_left
 ):
     station = Station(REJECTED, REJECTED)
     with pytest.raises(NotAccepted):
-        await limit(station, transaction=None, alone=False)
-    assert ways(station) == ALL_WAYS[:2]
+        await limit(
+            station,
+            transaction=None,
+            alone=False,
+            first_try="TxDefaultProfile/Relative",
+        )
+    assert ways(station) == [ALL_WAYS[1], ALL_WAYS[0]]
+
+
+NOT_SUPPORTED = {"status": "NotSupported"}
+
+
+@pytest.mark.parametrize(
+    ("known", "answers", "waits"),
+    [
+        (None, [REJECTED, REJECTED], True),
+        (None, [NOT_SUPPORTED, REJECTED], True),
+        (None, [NOT_SUPPORTED, NOT_SUPPORTED], False),
+        (None, [REJECTED, NoAnswer("SetChargingProfile", 30)], False),
+        ("TxProfile/Relative", [NOT_SUPPORTED, NOT_SUPPORTED], True),
+        ("TxDefaultProfile/Absolute", [REJECTED, REJECTED], False),
+    ],
+)
+async def test_a_limit_for_transactions_waits_for_one(
+    known: str | None, answers: list[Answer], waits: bool
+) -> None:
+    station = Station(*answers)
+    if waits:
+        way = await limit(station, transaction=None, alone=False, first_try=known)
+        assert ends_with_session(way)
+    else:
+        with pytest.raises(StationError):
+            await limit(station, transaction=None, alone=False, first_try=known)
+
+
+async def test_the_limit_of_a_session_is_a_profile_of_its_own() -> None:
+    station = Station()
+    await station.commands.limit_session(1, Decimal(8), phases=1, transaction=7)
+    await station.commands.clear_session_limit(1)
+    assert station.asked == [
+        (
+            "SetChargingProfile",
+            {
+                "connectorId": 1,
+                "csChargingProfiles": {
+                    "chargingProfileId": 7501,
+                    "transactionId": 7,
+                    "stackLevel": 0,
+                    "chargingProfilePurpose": "TxProfile",
+                    "chargingProfileKind": "Relative",
+                    "chargingSchedule": {
+                        "chargingRateUnit": "W",
+                        "chargingSchedulePeriod": [
+                            {"startPeriod": 0, "limit": 1840.0, "numberPhases": 1}
+                        ],
+                    },
+                },
+            },
+        ),
+        ("ClearChargingProfile", {"id": 7501}),
+    ]
 
 
 async def test_where_no_way_works_the_first_answer_is_told() -> None:
-    station = Station(
-        Refused("SetChargingProfile", "NotSupported"), REJECTED, REJECTED, REJECTED
-    )
+    station = Station(Refused("SetChargingProfile", "NotSupported"), *[REJECTED] * 4)
     with pytest.raises(Refused, match="NotSupported"):
         await limit(station)
 

@@ -15,7 +15,7 @@ from typing import Any, Final, cast
 from ocpp.v16 import call, datatypes, enums
 
 from ...charging.model import Authorization
-from ..errors import Disconnected, StationError
+from ..errors import Disconnected, NotAccepted, Refused, StationError
 from . import composite_schedule, values
 from .asking import Asker, Caller
 from .composite_schedule import CompositeSchedule
@@ -24,6 +24,8 @@ from .inbound import id_tag_info, timestamp
 # Plus the connector's number: there is one limit of ours, and the next replaces it,
 # whatever the purpose of its profile (§5.16.3).
 LIMIT_PROFILE_ID: Final = 7400
+# The same for a limit that ends with its session, which must not replace the other.
+SESSION_PROFILE_ID: Final = 7500
 # What only stations with the whitepaper can be asked to send.
 EXTENDED_TRIGGERS: Final = frozenset(
     {"LogStatusNotification", "SignChargePointCertificate"}
@@ -48,11 +50,13 @@ class LimitWay:
 
     purpose: enums.ChargingProfilePurposeType
     kind: enums.ChargingProfileKindType
+    on_station: bool = False  # on connector 0, though the purpose has it on any
 
     @property
     def name(self) -> str:
         """A name to remember the way by."""
-        return f"{self.purpose.value}/{self.kind.value}"
+        where = "/0" if self.on_station else ""
+        return f"{self.purpose.value}/{self.kind.value}{where}"
 
     @property
     def is_for_transaction(self) -> bool:
@@ -62,9 +66,14 @@ class LimitWay:
     @property
     def is_for_station(self) -> bool:
         """Whether it limits the station with all its connectors."""
-        return self.purpose is enums.ChargingProfilePurposeType.charge_point_max_profile
+        most = enums.ChargingProfilePurposeType.charge_point_max_profile
+        return self.on_station or self.purpose is most
 
 
+_FOR_TRANSACTION: Final = LimitWay(
+    enums.ChargingProfilePurposeType.tx_profile,
+    enums.ChargingProfileKindType.relative,
+)
 LIMIT_WAYS: Final = (
     LimitWay(
         enums.ChargingProfilePurposeType.tx_default_profile,
@@ -75,14 +84,21 @@ LIMIT_WAYS: Final = (
         enums.ChargingProfileKindType.relative,
     ),
     LimitWay(
-        enums.ChargingProfilePurposeType.tx_profile,
-        enums.ChargingProfileKindType.relative,
+        enums.ChargingProfilePurposeType.tx_default_profile,
+        enums.ChargingProfileKindType.absolute,
+        on_station=True,
     ),
+    _FOR_TRANSACTION,
     LimitWay(
         enums.ChargingProfilePurposeType.charge_point_max_profile,
         enums.ChargingProfileKindType.absolute,
     ),
 )
+
+
+def ends_with_session(way: str | None) -> bool:
+    """Tell whether a limit that was set in a way of this name ends with its session."""
+    return way == _FOR_TRANSACTION.name
 
 
 class Commands(Asker):
@@ -105,21 +121,17 @@ class Commands(Asker):
         token: str,
         limit_a: Decimal | None = None,
         *,
-        in_watts: bool = False,
+        phases: int | None = None,
     ) -> None:
         """Ask for a transaction (§5.11); Accepted means that the station will try.
 
-        `limit_a` holds from the start, until `set_limit` or `clear_limit`.
+        `limit_a` holds from its start to its end, or until `clear_session_limit`; it is
+        sent in W over so many `phases`, in A where that is None.
         """
         profile = None
         if limit_a is not None:
-            profile = datatypes.ChargingProfile(
-                charging_profile_id=LIMIT_PROFILE_ID + connector,
-                stack_level=0,
-                charging_profile_purpose=enums.ChargingProfilePurposeType.tx_profile,
-                charging_profile_kind=enums.ChargingProfileKindType.relative,
-                charging_schedule=_schedule(limit_a, in_watts=in_watts),
-            )
+            id_ = SESSION_PROFILE_ID + connector
+            profile = self._profile(_FOR_TRANSACTION, id_, limit_a, phases)
         await self._demand(
             call.RemoteStartTransaction(
                 id_tag=token,
@@ -268,70 +280,114 @@ class Commands(Asker):
         connector: int,
         limit_a: Decimal,
         *,
-        in_watts: bool,
+        phases: int | None,
         transaction: int | None,
         alone: bool,
         first_try: str | None = None,
     ) -> str:
         """Limit a connector's current, A per phase, until it is cleared.
 
+        It is sent in W over so many `phases`, in A where that is None.
+
         Stations differ in which profiles they take, so the ways are tried in turn,
         `first_try` first. `alone`: the station has no other connector, so that the
-        limit may stand for the whole of it. Returns the name of the way that worked;
-        where none did, raises what came of the first.
+        limit may stand for the whole of it. Returns the name of the way that worked, or
+        of the one for a transaction if nothing but that is left, and none goes on (its
+        profile needs one, §5.16.1); where none did, raises what came of the first.
         """
         errors: list[StationError] = []
+        id_ = LIMIT_PROFILE_ID + connector
         for way in sorted(LIMIT_WAYS, key=lambda way: way.name != first_try):
             if (way.is_for_transaction and not transaction) or (
                 way.is_for_station and not alone
             ):
                 continue
-            profile = self._profile(way, connector, limit_a, in_watts, transaction)
+            profile = self._profile(way, id_, limit_a, phases, transaction)
+            where = 0 if way.is_for_station else connector
             try:
-                await self._demand(
-                    call.SetChargingProfile(
-                        connector_id=0 if way.is_for_station else connector,
-                        cs_charging_profiles=profile,
-                    )
-                )
+                await self._set_profile(where, profile)
             except Disconnected:
                 raise
             except StationError as err:
                 errors.append(err)
             else:
                 return way.name
+        if not transaction and _is_left_to_transactions(first_try, errors):
+            return _FOR_TRANSACTION.name
         raise errors[0]
+
+    async def limit_session(
+        self,
+        connector: int,
+        limit_a: Decimal,
+        *,
+        phases: int | None,
+        transaction: int,
+    ) -> None:
+        """Limit a transaction that began with a limit of its own; as in `start`."""
+        id_ = SESSION_PROFILE_ID + connector
+        profile = self._profile(_FOR_TRANSACTION, id_, limit_a, phases, transaction)
+        await self._set_profile(connector, profile)
 
     def _profile(
         self,
         way: LimitWay,
-        connector: int,
+        id_: int,
         limit_a: Decimal,
-        in_watts: bool,
-        transaction: int | None,
+        phases: int | None,
+        transaction: int | None = None,
     ) -> datatypes.ChargingProfile:
-        """Make the profile that holds a standing limit."""
+        """Make the profile that holds a limit."""
         absolute = way.kind is enums.ChargingProfileKindType.absolute
         return datatypes.ChargingProfile(
-            charging_profile_id=LIMIT_PROFILE_ID + connector,
+            charging_profile_id=id_,
             transaction_id=transaction if way.is_for_transaction else None,
             stack_level=0,
             charging_profile_purpose=way.purpose,
             charging_profile_kind=way.kind,
             charging_schedule=_schedule(
                 limit_a,
-                in_watts=in_watts,
+                phases,
                 start=self._clock() - _PROFILE_LEAD if absolute else None,
             ),
         )
 
+    async def _set_profile(
+        self, connector: int, profile: datatypes.ChargingProfile
+    ) -> None:
+        """Set a profile (§5.16)."""
+        await self._demand(
+            call.SetChargingProfile(
+                connector_id=connector, cs_charging_profiles=profile
+            )
+        )
+
     async def clear_limit(self, connector: int) -> None:
         """Remove the limit that `set_limit` made; none being there is as good (§5.5)."""
-        await self._demand(
-            call.ClearChargingProfile(id=LIMIT_PROFILE_ID + connector),
-            "Accepted",
-            "Unknown",
+        await self._clear_profile(LIMIT_PROFILE_ID + connector)
+
+    async def clear_session_limit(self, connector: int) -> None:
+        """Remove the limit that a transaction began with; none is as good (§5.5)."""
+        await self._clear_profile(SESSION_PROFILE_ID + connector)
+
+    async def _clear_profile(self, id_: int) -> None:
+        """Remove a profile of ours, if it is there."""
+        await self._demand(call.ClearChargingProfile(id=id_), "Accepted", "Unknown")
+
+
+def _is_left_to_transactions(known: str | None, errors: list[StationError]) -> bool:
+    """Tell whether a station that took no other limit may take one for a transaction.
+
+    `known` is how it took the last one. One that knows no limits at all says that it
+    does not support them.
+    """
+    if not all(isinstance(err, NotAccepted | Refused) for err in errors):
+        return False
+    if known is None:
+        return any(
+            isinstance(err, NotAccepted) and err.status == "Rejected" for err in errors
         )
+    return ends_with_session(known)
 
 
 def _setting(value: Any) -> str:
@@ -344,20 +400,22 @@ def _setting(value: Any) -> str:
 
 
 def _schedule(
-    limit_a: Decimal, *, in_watts: bool, start: datetime | None = None
+    limit_a: Decimal, phases: int | None, *, start: datetime | None = None
 ) -> datatypes.ChargingSchedule:
-    """Make a schedule of one period: A per phase, or W over three phases (§7.12)."""
-    limit = limit_a * NOMINAL_VOLTAGE * 3 if in_watts else limit_a
-    unit = (
-        enums.ChargingRateUnitType.watts
-        if in_watts
-        else enums.ChargingRateUnitType.amps
-    )
+    """Make a schedule of one period: W over all `phases`, A of each if that is None.
+
+    A limit in A is the same on however many phases (§7.12).
+    """
+    if phases is None:
+        limit, unit = limit_a, enums.ChargingRateUnitType.amps
+    else:
+        limit = limit_a * NOMINAL_VOLTAGE * phases
+        unit = enums.ChargingRateUnitType.watts
     period = datatypes.ChargingSchedulePeriod(
         start_period=0,
         # one decimal is allowed, and a limit is never rounded up (§7.14)
         limit=float(limit.quantize(Decimal("0.1"), rounding=ROUND_DOWN)),
-        number_phases=3 if in_watts else None,
+        number_phases=phases,
     )
     return datatypes.ChargingSchedule(
         charging_rate_unit=unit,

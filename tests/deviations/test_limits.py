@@ -1,0 +1,344 @@
+"""Stations that take limits in their own ways, forget them, or do not obey them."""
+
+from collections.abc import Callable
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from custom_components.ladda.charging.journal import Kind
+from tests.desk.counter import Counter, at_the_desk, house
+from tests.station_simulator import Car, SimulatedStation
+
+from .test_asking import asked, profile_in
+
+ONE_PHASE = Car(phases=1, max_current_a=32, need_wh=60_000)
+THREE_PHASES = Car(need_wh=60_000)
+IN_WATTS = {"ChargingScheduleAllowedChargingRateUnit": "Power"}
+
+
+async def ready(counter: Counter, **options: Any) -> SimulatedStation:
+    """Switch a station on and wait until its settings are known."""
+    station = await counter.station("garage", **options)
+    known = counter.desk.stations["garage"]
+    await station.wait_for(lambda: "known" in known.settings)
+    return station
+
+
+async def charge(station: SimulatedStation, car: Car = THREE_PHASES) -> int:
+    """Plug a car in and begin to charge; return the session."""
+    await station.plug_in(1, car)
+    await station.present_tag(1, "04AA11")
+    transaction = await station.wait_transaction(1)
+    assert transaction.id is not None
+    return transaction.id
+
+
+async def drive_off(station: SimulatedStation) -> None:
+    """End the session and unplug."""
+    await station.unplug(1)
+    await station.wait_queue_empty()
+
+
+async def limit(counter: Counter, amps: int | None, connector: int = 1) -> None:
+    """Limit a connector as a person does."""
+    amount = None if amps is None else Decimal(amps)
+    await counter.desk.limits.set("garage", connector, amount)
+
+
+def shown(counter: Counter) -> Decimal | None:
+    """Return the limit that a person sees."""
+    return counter.desk.limits.in_force("garage", 1)
+
+
+def sent(station: SimulatedStation) -> list[tuple[str, int, float, int | None]]:
+    """List purpose, connector, limit and phases of all profiles that were sent."""
+    found = []
+    for payload in asked(station, "SetChargingProfile"):
+        profile = profile_in(payload)
+        [period] = profile["chargingSchedule"]["chargingSchedulePeriod"]
+        found.append(
+            (
+                profile["chargingProfilePurpose"],
+                payload["connectorId"],
+                period["limit"],
+                period.get("numberPhases"),
+            )
+        )
+    return found
+
+
+def flows(station: SimulatedStation, amps: float) -> Callable[[], bool]:
+    """Tell whether so many A per phase flow."""
+    return lambda: station.connectors[1].current_a == Decimal(str(amps))
+
+
+# --- watts ------------------------------------------------------------------------------
+
+
+async def counting_power(counter: Counter) -> SimulatedStation:
+    """Return a station whose limits are what all phases may take together."""
+    station = await ready(counter, settings=IN_WATTS)
+    station.controller.profiles.counts_power = True
+    return station
+
+
+async def test_a_limit_in_watts_is_corrected_when_the_session_shows_its_phases(
+    counter: Counter,
+) -> None:
+    station = await counting_power(counter)
+    await limit(counter, 10)
+    await charge(station, ONE_PHASE)
+    await station.wait_for(flows(station, 30))  # three times as much
+    counter.clock.travel(minutes=1)
+    await station.wait_for(flows(station, 10))
+    assert sent(station) == [
+        ("TxDefaultProfile", 1, 6900, 3),
+        ("TxDefaultProfile", 1, 2300, 1),
+    ]
+    counter.clock.travel(minutes=3)
+    await station.wait_queue_empty()
+    assert len(sent(station)) == 2
+
+
+async def test_a_limit_in_watts_is_for_the_phases_that_carry_current(
+    counter: Counter,
+) -> None:
+    station = await counting_power(counter)
+    await charge(station, ONE_PHASE)
+    counter.clock.travel(minutes=1)
+    connector = counter.desk.stations["garage"].connector(1)
+    await station.wait_for(lambda: connector.current_a == 32)
+    await limit(counter, 10)
+    await limit(counter, 0)
+    await station.wait_for(flows(station, 0))
+    counter.clock.travel(minutes=1)
+    await station.wait_for(lambda: connector.current_a == 0)
+    await limit(counter, 12)  # it still is the same car
+    assert [each[2:] for each in sent(station)] == [(2300, 1), (0, 1), (2760, 1)]
+
+
+async def test_the_next_car_may_use_all_phases(counter: Counter) -> None:
+    """With the watts of one phase it would never start, and show no phases."""
+    station = await counting_power(counter)
+    await limit(counter, 10)
+    await charge(station, ONE_PHASE)
+    counter.clock.travel(minutes=1)
+    await station.wait_for(flows(station, 10))
+    await drive_off(station)
+    await charge(station, THREE_PHASES)
+    await station.wait_for(flows(station, 10))
+    assert sent(station)[-1] == ("TxDefaultProfile", 1, 6900, 3)
+
+
+async def test_a_start_with_a_limit_in_watts_is_corrected_too(counter: Counter) -> None:
+    station = await counting_power(counter)
+    await station.plug_in(1, ONE_PHASE)
+    await counter.desk.start_charging("garage", 1, "anna", limit_a=Decimal(10))
+    await station.wait_transaction(1)
+    counter.clock.travel(minutes=1)
+    await station.wait_for(flows(station, 10))
+    assert sent(station) == [("TxProfile", 1, 2300, 1)]
+
+
+async def test_in_amps_phases_make_no_difference(counter: Counter) -> None:
+    station = await ready(counter)
+    await limit(counter, 10)
+    await charge(station, ONE_PHASE)
+    counter.clock.travel(minutes=3)
+    await station.wait_for(flows(station, 10))
+    await station.wait_queue_empty()
+    assert sent(station) == [("TxDefaultProfile", 1, 10, None)]
+
+
+# --- the station as a whole -------------------------------------------------------------
+
+
+async def test_a_limit_is_taken_for_the_station_only(counter: Counter) -> None:
+    station = await ready(counter)
+    station.controller.profiles.takes = lambda _, connector: connector == 0
+    await limit(counter, 10)
+    await charge(station)
+    await station.wait_for(flows(station, 10))
+    assert sent(station)[-1][:2] == ("TxDefaultProfile", 0)
+    await limit(counter, None)
+    await station.wait_for(flows(station, 16))
+
+
+async def test_with_several_connectors_none_is_limited_for_all(
+    counter: Counter,
+) -> None:
+    station = await ready(counter, connectors=2)
+    station.controller.profiles.takes = lambda _, connector: connector == 0
+    await charge(station)
+    with pytest.raises(Exception, match="Rejected"):
+        await limit(counter, 10)
+    assert 0 not in [connector for _, connector, *_ in sent(station)]
+
+
+# --- limits that end with the session ---------------------------------------------------
+
+
+def takes_tx_profiles(purpose: str, _: int) -> bool:
+    """Take limits for transactions only."""
+    return purpose == "TxProfile"
+
+
+async def forgetful(counter: Counter) -> SimulatedStation:
+    """Return a station whose limits end with each session."""
+    station = await ready(counter)
+    station.controller.profiles.takes = takes_tx_profiles
+    return station
+
+
+async def test_a_limit_holds_for_the_next_session_too(counter: Counter) -> None:
+    station = await forgetful(counter)
+    await charge(station)
+    await limit(counter, 10)
+    await station.wait_for(flows(station, 10))
+    await drive_off(station)
+    assert shown(counter) == 10
+    second = await charge(station)
+    await station.wait_for(flows(station, 10))
+    assert shown(counter) == 10
+    profile = profile_in(asked(station, "SetChargingProfile")[-1])
+    assert profile["transactionId"] == second
+
+
+async def test_a_limit_that_is_set_between_sessions_holds_from_the_next(
+    counter: Counter,
+) -> None:
+    station = await forgetful(counter)
+    await limit(counter, 10)
+    assert shown(counter) == 10
+    await charge(station)
+    await station.wait_for(flows(station, 10))
+    assert shown(counter) == 10
+
+
+async def test_a_limit_that_is_lifted_is_not_sent_again(counter: Counter) -> None:
+    station = await forgetful(counter)
+    await limit(counter, 10)
+    await limit(counter, None)
+    before = len(sent(station))
+    await charge(station)
+    await station.wait_for(flows(station, 16))
+    assert len(sent(station)) == before
+    assert shown(counter) is None
+
+
+async def test_a_limit_that_the_next_session_does_not_take_is_not_shown(
+    counter: Counter,
+) -> None:
+    station = await forgetful(counter)
+    await limit(counter, 10)
+    station.controller.profiles.takes = lambda *_: False
+    await charge(station)
+    await station.wait_for(lambda: shown(counter) is None)
+    before = len(sent(station))
+    counter.clock.travel(minutes=3)
+    await station.wait_queue_empty()
+    assert len(sent(station)) == before  # it is not pestered
+    await drive_off(station)
+    station.controller.profiles.takes = takes_tx_profiles
+    await charge(station)
+    await station.wait_for(flows(station, 10))
+    assert shown(counter) == 10
+
+
+async def test_a_limit_waits_for_a_station_that_went_away(counter: Counter) -> None:
+    station = await forgetful(counter)
+    await limit(counter, 10)
+    await station.go_offline()
+    await station.plug_in(1, THREE_PHASES)
+    station.settings.change("AllowOfflineTxForUnknownId", "true")
+    await station.present_tag(1, "04AA11")
+    assert station.connectors[1].transaction is not None
+    await station.go_online()
+    await station.wait_for(flows(station, 10))
+    assert shown(counter) == 10
+
+
+async def test_what_is_shown_after_a_restart_is_true(counter: Counter) -> None:
+    station = await forgetful(counter)
+    await limit(counter, 10)
+    await charge(station)
+    await station.wait_for(flows(station, 10))
+    async with at_the_desk(counter.path, house("garage")) as restarted:
+        assert shown(restarted) == 10
+    station.controller.profiles.takes = lambda *_: False
+    await drive_off(station)
+    await charge(station)
+    await station.wait_for(lambda: shown(counter) is None)
+    async with at_the_desk(counter.path, house("garage")) as restarted:
+        assert shown(restarted) is None
+
+
+async def test_a_station_that_knows_no_limits_is_promised_nothing(
+    counter: Counter,
+) -> None:
+    station = await ready(counter)
+    station.answers["SetChargingProfile"] = {"status": "NotSupported"}
+    with pytest.raises(Exception, match="NotSupported"):
+        await limit(counter, 10)
+    assert shown(counter) is None
+
+
+# --- a start with a limit ----------------------------------------------------------------
+
+
+@pytest.mark.parametrize("takes", [takes_tx_profiles, lambda *_: True])
+async def test_a_limit_given_with_the_start_holds_for_its_session_only(
+    counter: Counter, takes: Any
+) -> None:
+    station = await ready(counter)
+    station.controller.profiles.takes = takes
+    await limit(counter, 12)
+    await station.plug_in(1, THREE_PHASES)
+    await counter.desk.start_charging("garage", 1, "anna", limit_a=Decimal(8))
+    await station.wait_transaction(1)
+    await station.wait_for(flows(station, 8))
+    assert shown(counter) == 8
+    counter.clock.travel(minutes=1)
+    await station.wait_queue_empty()
+    assert station.connectors[1].current_a == 8
+    async with at_the_desk(counter.path, house("garage")) as restarted:
+        assert shown(restarted) == 8
+    await drive_off(station)
+    assert shown(counter) == 12
+    await charge(station)
+    await station.wait_for(flows(station, 12))
+
+
+@pytest.mark.parametrize("takes", [takes_tx_profiles, lambda *_: True])
+async def test_a_newer_limit_takes_the_place_of_that_of_the_start(
+    counter: Counter, takes: Any
+) -> None:
+    station = await ready(counter)
+    station.controller.profiles.takes = takes
+    await station.plug_in(1, THREE_PHASES)
+    await counter.desk.start_charging("garage", 1, "anna", limit_a=Decimal(8))
+    await station.wait_transaction(1)
+    await station.wait_for(flows(station, 8))
+    await limit(counter, 14)
+    await station.wait_for(flows(station, 14))
+    assert shown(counter) == 14
+    await limit(counter, None)
+    await station.wait_for(flows(station, 16))
+    assert shown(counter) is None
+
+
+async def test_what_is_kept_of_limits(counter: Counter) -> None:
+    station = await counting_power(counter)
+    session = await charge(station, ONE_PHASE)
+    counter.clock.travel(minutes=1)
+    connector = counter.desk.stations["garage"].connector(1)
+    await station.wait_for(lambda: connector.current_a == 32)
+    await limit(counter, 10)
+    [entry] = await counter.desk.ledger.entries(kind=Kind.LIMIT)
+    assert entry.data == {
+        "limit_a": "10",
+        "way": "TxDefaultProfile/Absolute",
+        "phases": 1,
+        "session": session,
+    }
