@@ -5,7 +5,7 @@ sent in W for other phases than those that the session turns out to charge on.
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import datetime
 from decimal import Decimal
 import logging
@@ -17,8 +17,9 @@ from .charging.journal import Entry, Kind, amount_text
 from .charging.limit import own_limit, phases_for
 from .charging.model import Capabilities
 from .charging.open_session import OpenSession
-from .charging.station import Station
+from .charging.station import Station, TimedValue
 from .ledger import LedgerError
+from .limit_watch import LimitWatch, Listener as WatchListener
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -42,7 +43,7 @@ class Place(Protocol):
         """Commit an entry and apply it; raises LedgerError."""
 
 
-class Listener(Protocol):
+class Listener(WatchListener, Protocol):
     """Hears of limits."""
 
     def connector_changed(self, identity: str, connector: int) -> None:
@@ -73,6 +74,7 @@ class Limits:
         self._settle = settle
         self._renewals: dict[tuple[str, int], asyncio.Task[None]] = {}
         self._failed: dict[tuple[str, int], _Aim] = {}
+        self._watch = LimitWatch(listener)
 
     def stop(self) -> None:
         """Send nothing any more."""
@@ -121,6 +123,7 @@ class Limits:
             else:
                 await self._send(link, station, connector, limit_a)
         self._failed.pop((identity, number), None)
+        self._watch.forget(identity, number)
         self._listener.connector_changed(identity, number)
 
     async def _send(
@@ -159,6 +162,22 @@ class Limits:
         number = connector.number
         entry = station.entry(Kind.LIMIT, now, now, data, connector=number)
         await self._place.keep(station, entry)
+
+    def look(
+        self,
+        station: Station,
+        number: int,
+        values: Iterable[TimedValue],
+        now: datetime,
+    ) -> None:
+        """Compare a connector's limit with what was just measured there."""
+        connector = station.connector(number)
+        if connector.limit_a is None and (
+            (opened := station.session_at(number)) is None or opened.limit_a is None
+        ):
+            return
+        self.renew(station.identity, number)
+        self._watch.look(station, connector, values, now)
 
     # --- what is sent again ------------------------------------------------------------
 
