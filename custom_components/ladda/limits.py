@@ -11,7 +11,14 @@ from decimal import Decimal
 import logging
 from typing import NamedTuple, Protocol
 
-from .central_system import Disconnected, Link, StationError, ends_with_session
+from .central_system import (
+    Disconnected,
+    Link,
+    NotAccepted,
+    Refused,
+    StationError,
+    ends_with_session,
+)
 from .charging.connector import Connector
 from .charging.journal import Entry, Kind, amount_text
 from .charging.limit import own_limit, phases_for
@@ -225,9 +232,9 @@ class Limits:
             for patience in (self._settle, 10 * self._settle):
                 await asyncio.sleep(patience)
                 error = await self._try_to_renew(station, number)
-                if error is None or isinstance(error, Disconnected):
+                if not isinstance(error, NotAccepted | Refused):
                     break
-            else:
+            if error is not None and not isinstance(error, Disconnected):
                 _LOGGER.warning(
                     "The limit of %s, connector %s, could not be set again: %s",
                     *key,

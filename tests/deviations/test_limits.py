@@ -217,6 +217,22 @@ async def test_a_limit_that_is_set_between_sessions_holds_from_the_next(
     assert shown(counter) == 10
 
 
+async def test_a_station_that_is_not_ready_yet_is_asked_again(
+    counter: Counter,
+) -> None:
+    station = await forgetful(counter)
+    await limit(counter, 10)
+    before = len(sent(station))
+    ready_then = iter([False])
+    station.controller.profiles.takes = lambda purpose, connector: (
+        takes_tx_profiles(purpose, connector) and next(ready_then, True)
+    )
+    await charge(station)
+    await station.wait_for(flows(station, 10))
+    purposes = [purpose for purpose, *_ in sent(station)[before:]]
+    assert purposes.count("TxProfile") == 2
+
+
 async def test_a_limit_that_is_lifted_is_not_sent_again(counter: Counter) -> None:
     station = await forgetful(counter)
     await limit(counter, 10)
