@@ -1,5 +1,6 @@
 """The current limit of a connector."""
 
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -11,8 +12,8 @@ from homeassistant.const import STATE_UNAVAILABLE
 from homeassistant.core import HomeAssistant
 from homeassistant.exceptions import HomeAssistantError, ServiceValidationError
 
-from .house import STATION, LivedInHouse
-from .station_simulator import SimulatedStation
+from .house import STATION, TAG, LivedInHouse
+from .station_simulator import Car, SimulatedStation
 
 LIMIT = f"{STATION}/1_current_limit"
 
@@ -96,3 +97,32 @@ async def test_a_limit_that_the_station_declines_does_not_show(
         await set_limit(house, 10)
     assert raised.value.translation_key == "station_declined"
     assert float(house.state("number", LIMIT).state) == 32
+
+
+async def test_a_limit_that_the_next_session_does_not_take_does_not_show(
+    house: LivedInHouse,
+) -> None:
+    await house.add_user("Astrid", TAG)
+    await house.add_station()
+    station = await house.station()
+    station.controller.profiles.takes = lambda purpose, _: purpose == "TxProfile"
+    await set_limit(house, 10)
+    assert float(house.state("number", LIMIT).state) == 10  # from the next start
+
+    station.controller.profiles.takes = lambda *_: False
+    await house.start(station)
+    await house.until(lambda: float(house.state("number", LIMIT).state) == 32)
+
+
+async def test_the_limit_of_a_start_shows_as_long_as_its_session_goes_on(
+    house: LivedInHouse,
+) -> None:
+    await house.add_station()
+    station = await house.station()
+    await set_limit(house, 10)
+    await station.plug_in(1, Car())
+    await house.hub.desk.start_charging(STATION, 1, None, limit_a=Decimal(8))
+    await station.wait_transaction(1)
+    await house.until(lambda: float(house.state("number", LIMIT).state) == 8)
+    await station.unplug(1)
+    await house.until(lambda: float(house.state("number", LIMIT).state) == 10)

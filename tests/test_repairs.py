@@ -1,11 +1,20 @@
-"""Unknown tags: shown among the repairs, and given to a user there."""
+"""What is shown among the repairs: unknown tags, and limits that are not obeyed."""
 
 from dataclasses import replace
+from datetime import timedelta
+from decimal import Decimal
 from typing import Any
 
 import pytest
 
-from custom_components.ladda.const import CONF_ACTIVE, CONF_TAGS, DOMAIN, SUBENTRY_USER
+from custom_components.ladda import limit_watch
+from custom_components.ladda.const import (
+    CONF_ACTIVE,
+    CONF_TAGS,
+    DOMAIN,
+    SUBENTRY_STATION,
+    SUBENTRY_USER,
+)
 from custom_components.ladda.unknown_tags import WAITING
 from homeassistant.components.repairs import RepairsFlowResult
 from homeassistant.config_entries import SOURCE_USER
@@ -15,7 +24,7 @@ from homeassistant.data_entry_flow import FlowResultType
 from homeassistant.helpers import issue_registry as ir
 from homeassistant.setup import async_setup_component
 
-from .house import TAG, LivedInHouse
+from .house import STATION, TAG, LivedInHouse
 
 ABOUT = {"tag": TAG, "station": "Garage"}
 
@@ -186,3 +195,45 @@ async def test_tags_of_before_a_restart_wait_no_more_and_the_ignored_stay_so(
 async def test_a_house_that_is_gone_asks_nothing(refused: LivedInHouse) -> None:
     await refused.unload()
     assert issues(refused.hass) == []
+
+
+# --- limits that are not obeyed ----------------------------------------------------------
+
+
+@pytest.fixture
+async def unruly(house: LivedInHouse, monkeypatch: pytest.MonkeyPatch) -> LivedInHouse:
+    """Return a house whose charger accepts a limit of 10 A, and draws 16 A."""
+    monkeypatch.setattr(limit_watch, "PATIENCE", timedelta())
+    await house.add_user("Astrid", TAG)
+    await house.add_station()
+    station = await house.station()
+    session = await house.start(station)
+    await house.hub.desk.limits.set(STATION, 1, Decimal(10))
+    for _ in range(2):
+        await house.measure(station, session, Current_Import__L1=16)
+    return house
+
+
+async def test_a_limit_that_is_not_obeyed_is_an_issue(unruly: LivedInHouse) -> None:
+    [issue] = issues(unruly.hass)
+    assert STATION not in issue.issue_id
+    assert issue.translation_key == "limit_ignored"
+    assert issue.translation_placeholders == {
+        "station": "Garage",
+        "connector": "1",
+        "limit": "10",
+    }
+    await unruly.hub.desk.limits.set(STATION, 1, None)
+    assert issues(unruly.hass) == []
+
+
+@pytest.mark.parametrize("end", ["unloaded", "removed"])
+async def test_nobody_complains_of_a_charger_that_is_not_watched(
+    unruly: LivedInHouse, end: str
+) -> None:
+    if end == "unloaded":
+        await unruly.unload()
+    else:
+        [subentry] = unruly.hub.subentries(SUBENTRY_STATION)
+        await unruly.remove(subentry)
+    assert issues(unruly.hass) == []

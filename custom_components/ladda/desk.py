@@ -115,6 +115,11 @@ class Listener(Protocol):
         Not `live`: it was read long ago, and there may be thousands to come.
         """
 
+    def limit_ignored(
+        self, identity: str, connector: int, limit_a: Decimal | None
+    ) -> None:
+        """A connector draws more than its limit, A per phase; None: no longer."""
+
     def session_started(self, session: Session) -> None:
         """A session began."""
 
@@ -576,7 +581,7 @@ class ChargingDesk:
         await self._carry_out(station, plan)
         live = station.take_live(connector, values, now)
         if live:
-            self.limits.renew(station.identity, connector)
+            self.limits.look(station, connector, values, now)
         self._listener.meter_read(station.identity, connector, live=live)
 
     # --- money -----------------------------------------------------------------------

@@ -63,6 +63,12 @@ from .devices import async_describe_account, async_describe_station
 from .house import house_of
 from .household import House
 from .ledger import NOBODY, Ledger, LedgerNewer, LedgerUnusable, SessionQuery, Total
+from .limit_issues import (
+    async_complain as async_complain_of_limit,
+    async_complain_no_more as async_complain_no_more_of_limit,
+    async_forget_complaints,
+    async_forget_gone,
+)
 from .polling import PACE as POLLING_PACE
 from .price_history import async_known_prices
 from .server_certificate import (
@@ -215,6 +221,7 @@ class LaddaHub:
             await self.ledger.close()
             raise
         self.entry.async_on_unload(partial(async_forget_waiting, self.hass))
+        self.entry.async_on_unload(partial(async_forget_complaints, self.hass))
         for work, pace in (
             (self._async_keep_house, HOUSEKEEPING),
             (self._async_ask_the_silent, POLLING_PACE),
@@ -290,6 +297,7 @@ class LaddaHub:
         for identity in house.stations.keys() - before.stations.keys():
             self._publish_connectors(identity)
         async_forget_known(self.hass, house.directory)
+        async_forget_gone(self.hass, self.entry)
         await self._async_watch_prices()
         await self.async_count_accounts()
         self._tell(("house",))
@@ -485,6 +493,19 @@ class LaddaHub:
         """Show what has come in meanwhile."""
         del self._catching_up[topic]
         self._tell(topic)
+
+    @callback
+    def limit_ignored(
+        self, identity: str, connector: int, limit_a: Decimal | None
+    ) -> None:
+        """A connector draws more than its limit, A per phase; None: no longer."""
+        if (subentry := self.subentry_id(identity)) is None:
+            return
+        if limit_a is None:
+            async_complain_no_more_of_limit(self.hass, subentry, connector)
+            return
+        station = self.desk.house.stations[identity].name
+        async_complain_of_limit(self.hass, subentry, station, connector, limit_a)
 
     @callback
     def session_started(self, session: Session) -> None:

@@ -5,20 +5,28 @@ sent in W for other phases than those that the session turns out to charge on.
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import datetime
 from decimal import Decimal
 import logging
 from typing import NamedTuple, Protocol
 
-from .central_system import Disconnected, Link, StationError, ends_with_session
+from .central_system import (
+    Disconnected,
+    Link,
+    NotAccepted,
+    Refused,
+    StationError,
+    ends_with_session,
+)
 from .charging.connector import Connector
 from .charging.journal import Entry, Kind, amount_text
 from .charging.limit import own_limit, phases_for
 from .charging.model import Capabilities
 from .charging.open_session import OpenSession
-from .charging.station import Station
+from .charging.station import Station, TimedValue
 from .ledger import LedgerError
+from .limit_watch import LimitWatch, Listener as WatchListener
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -42,7 +50,7 @@ class Place(Protocol):
         """Commit an entry and apply it; raises LedgerError."""
 
 
-class Listener(Protocol):
+class Listener(WatchListener, Protocol):
     """Hears of limits."""
 
     def connector_changed(self, identity: str, connector: int) -> None:
@@ -73,6 +81,7 @@ class Limits:
         self._settle = settle
         self._renewals: dict[tuple[str, int], asyncio.Task[None]] = {}
         self._failed: dict[tuple[str, int], _Aim] = {}
+        self._watch = LimitWatch(listener)
 
     def stop(self) -> None:
         """Send nothing any more."""
@@ -121,6 +130,7 @@ class Limits:
             else:
                 await self._send(link, station, connector, limit_a)
         self._failed.pop((identity, number), None)
+        self._watch.forget(identity, number)
         self._listener.connector_changed(identity, number)
 
     async def _send(
@@ -159,6 +169,22 @@ class Limits:
         number = connector.number
         entry = station.entry(Kind.LIMIT, now, now, data, connector=number)
         await self._place.keep(station, entry)
+
+    def look(
+        self,
+        station: Station,
+        number: int,
+        values: Iterable[TimedValue],
+        now: datetime,
+    ) -> None:
+        """Compare a connector's limit with what was just measured there."""
+        connector = station.connector(number)
+        if connector.limit_a is None and (
+            (opened := station.session_at(number)) is None or opened.limit_a is None
+        ):
+            return
+        self.renew(station.identity, number)
+        self._watch.look(station, connector, values, now)
 
     # --- what is sent again ------------------------------------------------------------
 
@@ -206,9 +232,9 @@ class Limits:
             for patience in (self._settle, 10 * self._settle):
                 await asyncio.sleep(patience)
                 error = await self._try_to_renew(station, number)
-                if error is None or isinstance(error, Disconnected):
+                if not isinstance(error, NotAccepted | Refused):
                     break
-            else:
+            if error is not None and not isinstance(error, Disconnected):
                 _LOGGER.warning(
                     "The limit of %s, connector %s, could not be set again: %s",
                     *key,

@@ -80,6 +80,11 @@ class Ear:
     def meter_read(self, identity: str, connector: int, *, live: bool) -> None:
         """Hear nothing."""
 
+    def limit_ignored(
+        self, identity: str, connector: int, limit_a: Decimal | None
+    ) -> None:
+        """Hear nothing."""
+
     def session_started(self, session: Session) -> None:
         """Hear nothing."""
 

@@ -84,6 +84,12 @@ class Ear:
         """A meter was read."""
         self.told.append(("meter", (identity, connector, live)))
 
+    def limit_ignored(
+        self, identity: str, connector: int, limit_a: Decimal | None
+    ) -> None:
+        """A limit is not obeyed, or is again."""
+        self.told.append(("ignored", (identity, connector, limit_a)))
+
     def session_started(self, session: Session) -> None:
         """A session began."""
         self.told.append(("started", session.id))

@@ -8,6 +8,7 @@ import pytest
 
 from custom_components.ladda.charging.journal import Kind
 from tests.desk.counter import Counter, at_the_desk, house
+from tests.desk.wire import stamp, start
 from tests.station_simulator import Car, SimulatedStation
 
 from .test_asking import asked, profile_in
@@ -216,6 +217,22 @@ async def test_a_limit_that_is_set_between_sessions_holds_from_the_next(
     assert shown(counter) == 10
 
 
+async def test_a_station_that_is_not_ready_yet_is_asked_again(
+    counter: Counter,
+) -> None:
+    station = await forgetful(counter)
+    await limit(counter, 10)
+    before = len(sent(station))
+    ready_then = iter([False])
+    station.controller.profiles.takes = lambda purpose, connector: (
+        takes_tx_profiles(purpose, connector) and next(ready_then, True)
+    )
+    await charge(station)
+    await station.wait_for(flows(station, 10))
+    purposes = [purpose for purpose, *_ in sent(station)[before:]]
+    assert purposes.count("TxProfile") == 2
+
+
 async def test_a_limit_that_is_lifted_is_not_sent_again(counter: Counter) -> None:
     station = await forgetful(counter)
     await limit(counter, 10)
@@ -342,3 +359,116 @@ async def test_what_is_kept_of_limits(counter: Counter) -> None:
         "phases": 1,
         "session": session,
     }
+
+
+# --- limits that are not obeyed ------------------------------------------------------------
+
+
+def complaints(counter: Counter) -> list[Any]:
+    """List what was said about limits that are not obeyed, and None that they are."""
+    return [what[2] for kind, what in counter.ear.told if kind == "ignored"]  # type: ignore[index]
+
+
+async def measure(counter: Counter, station: SimulatedStation, minutes: float) -> None:
+    """Let time pass; the station tells what it measured in it."""
+    counter.clock.travel(minutes=minutes)
+    station.controller.catch_up()
+    await station.wait_queue_empty()
+
+
+@pytest.mark.parametrize("amps", [10, 0])
+async def test_a_limit_that_is_accepted_and_not_obeyed_is_told_of_once(
+    counter: Counter, amps: int
+) -> None:
+    """Grizzl-E, firmware 03.09."""
+    station = await ready(counter)
+    station.controller.profiles.obedient = False
+    await charge(station)
+    await limit(counter, amps)
+    for _ in range(3):
+        await measure(counter, station, 0.5)
+        assert complaints(counter) == []
+    for _ in range(8):
+        await measure(counter, station, 0.5)
+    assert complaints(counter) == [amps]
+    station.controller.profiles.obedient = True
+    await measure(counter, station, 1)
+    assert complaints(counter) == [amps, None]
+
+
+@pytest.mark.parametrize("amps", [None, 12])
+async def test_nothing_is_said_of_a_limit_that_is_lifted_or_changed(
+    counter: Counter, amps: int | None
+) -> None:
+    station = await ready(counter)
+    station.controller.profiles.obedient = False
+    await charge(station)
+    await limit(counter, 10)
+    for _ in range(6):
+        await measure(counter, station, 0.5)
+    await limit(counter, amps)
+    assert complaints(counter) == [10, None]
+    await measure(counter, station, 1)
+    assert complaints(counter) == [10, None]
+
+
+async def test_a_limit_that_the_session_did_not_take_is_told_of(
+    counter: Counter,
+) -> None:
+    station = await forgetful(counter)
+    await limit(counter, 10)
+    station.controller.profiles.takes = lambda *_: False
+    await charge(station)
+    for _ in range(6):
+        await measure(counter, station, 0.5)
+    assert complaints(counter) == [10]
+
+
+async def test_a_car_that_draws_nothing_has_not_obeyed(counter: Counter) -> None:
+    station = await ready(counter)
+    station.controller.profiles.obedient = False
+    await charge(station, Car(need_wh=1500, taper_below_wh=1))
+    await limit(counter, 10)
+    for _ in range(30):
+        await measure(counter, station, 0.5)
+    assert station.connectors[1].current_a == 0
+    assert complaints(counter) == [10]
+
+
+type Samples = dict[tuple[str, str], str]
+
+
+@pytest.mark.parametrize(
+    ("samples", "beyond"),
+    [
+        ({("Current.Import", "L1"): "11.0"}, False),  # by no more than 1 A
+        ({("Current.Import", "L1"): "11.1"}, True),
+        ({("Current.Import", "L1"): "0", ("Current.Import", "L2"): "16"}, True),
+        ({("Current.Offered", ""): "16"}, True),
+        ({("Current.Offered", ""): "16", ("Current.Import", "L1"): "10"}, False),
+        ({("Power.Active.Import", ""): "7590"}, False),
+        ({("Power.Active.Import", ""): "11000"}, True),
+        ({("Energy.Active.Import.Register", ""): "11000"}, False),
+    ],
+    ids=repr,
+)
+async def test_what_is_measured_is_compared_with_the_limit(
+    counter: Counter, samples: Samples, beyond: bool
+) -> None:
+    station = await ready(counter)
+    told = start("04AA11", counter.clock(), 0)
+    session = (await station.send("StartTransaction", told))["transactionId"]
+    await limit(counter, 10)
+    for _ in range(6):
+        counter.clock.travel(minutes=0.5)
+        value = {
+            "timestamp": stamp(counter.clock()),
+            "sampledValue": [
+                {"measurand": measurand, "value": value}
+                | ({"phase": phase} if phase else {})
+                for (measurand, phase), value in samples.items()
+            ],
+        }
+        told = {"connectorId": 1, "transactionId": session, "meterValue": [value]}
+        await station.send("MeterValues", told)
+    assert complaints(counter) == ([10] if beyond else [])

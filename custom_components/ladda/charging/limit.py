@@ -66,18 +66,19 @@ def _currents(connector: Connector) -> list[Decimal]:
     return [current[phase] for phase in _LINES if phase in current]
 
 
-def drawn_a(connector: Connector, told: Collection[Measurand]) -> Decimal | None:
+def drawn_a(
+    connector: Connector, told: Collection[Measurand], phases: int
+) -> Decimal | None:
     """Return the current of the phase that draws most, of the measurands just `told`.
 
     Where currents are not told by phase, what the station offers counts, else the power
-    over all phases that it may draw on. A; None: there is no telling.
+    over so many `phases`. A; None: there is no telling.
     """
     if Measurand.CURRENT in told and (current := _currents(connector)):
         return max(current)
     if Measurand.CURRENT_OFFERED in told:
         return max(connector.live[Measurand.CURRENT_OFFERED].values(), default=None)
     if Measurand.POWER in told and (power := connector.live[Measurand.POWER]):
-        phases = connector.limit_phases or len(_LINES)
         return total_of(power) / (NOMINAL_VOLTAGE * phases)
     return None
 
