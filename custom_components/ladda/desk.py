@@ -27,6 +27,8 @@ from .central_system import (
     capabilities,
     profile_of,
 )
+from .charging import ends, metering, reports, reserving, starts
+from .charging.connector import RemoteStart
 from .charging.decisions import Authorized, Decision, Noted, Registered, VendorAnswer
 from .charging.events import (
     Booted,
@@ -45,9 +47,11 @@ from .charging.events import (
 from .charging.journal import Entry, Kind, amount_text
 from .charging.model import Authorization, Capabilities, Registration, StationInfo
 from .charging.open_session import OpenSession
+from .charging.plan import Plan
 from .charging.reservation import Ending, Reservation
 from .charging.session import Closing, Session
-from .charging.station import RESTORED, Admittance, Plan, RemoteStart, Station
+from .charging.starts import Admittance
+from .charging.station import RESTORED, Station
 from .household import House, StationOptions
 from .ledger import Ledger, LedgerError, SessionQuery
 from .limits import Limits
@@ -344,7 +348,9 @@ class ChargingDesk:
                 case Progress() | SecurityEvent() | CertificateRequested():
                     return await self._on_upkeep(station, event, now)
                 case StatusReported():
-                    await self._carry_out(station, station.plan_status(event, now))
+                    await self._carry_out(
+                        station, reports.plan_status(station, event, now)
+                    )
                     self._listener.connector_changed(identity, event.connector)
                 case TokenPresented(token):
                     return self._on_token(station, token, now)
@@ -388,7 +394,7 @@ class ChargingDesk:
         self, link: Link, station: Station, event: Booted, now: datetime
     ) -> Registered:
         """A known station booted."""
-        await self._carry_out(station, station.plan_boot(event, now))
+        await self._carry_out(station, reports.plan_boot(station, event, now))
         station.info, station.booted_at = event.info, now  # also where it is not kept
         recent = [
             at for at in self._boots.get(station.identity, ()) if now - at < BOOT_STORM
@@ -408,16 +414,16 @@ class ChargingDesk:
         """A station tells of its upkeep, which has nothing to do with charging."""
         match event:
             case Progress():
-                plan = station.plan_progress(event, now)
+                plan = reports.plan_progress(station, event, now)
                 await self._carry_out(station, plan)
                 self._listener.progressed(station.identity, event)
             case SecurityEvent():
-                plan = station.plan_security_event(event, now)
+                plan = reports.plan_security_event(station, event, now)
                 await self._carry_out(station, plan)
                 if plan.entries:
                     self._listener.security_noticed(station.identity, event)
             case CertificateRequested():
-                plan = station.plan_certificate_request(event, now)
+                plan = reports.plan_certificate_request(station, event, now)
                 await self._carry_out(station, plan)
         return plan.decision
 
@@ -484,16 +490,16 @@ class ChargingDesk:
         self, station: Station, event: TransactionStarted, now: datetime
     ) -> Decision:
         """A transaction began, or its beginning is told once more."""
-        key = station.start_key(event, now)
+        key = starts.start_key(station, event, now)
         known = (
-            station.same_start(event)
+            starts.same_start(station, event)
             if key is None
             else await self.ledger.session_by_start(key)
         )
         if known is not None:
-            return station.started_again(known)
+            return starts.started_again(known)
         able = self.capabilities(station.identity)
-        connector = station.place(event, able.connectors)
+        connector = starts.place(station, event, able.connectors)
         in_use = [
             opened.session.token or ""
             for other in self.stations.values()
@@ -501,7 +507,8 @@ class ChargingDesk:
             if (other.identity, opened.session.connector)
             != (station.identity, connector)
         ]
-        plan = station.plan_start(
+        plan = starts.plan_start(
+            station,
             event,
             connector,
             now,
@@ -530,7 +537,7 @@ class ChargingDesk:
 
         What contradicts what is known is kept as evidence only.
         """
-        opened = station.transaction_of(event, now)
+        opened = ends.transaction_of(station, event, now)
         if opened is None and event.transaction:
             session = await self.ledger.session(event.transaction)
             if (
@@ -538,20 +545,20 @@ class ChargingDesk:
                 and session.station == station.identity
                 and not session.is_open
             ):
-                if station.stopped_again(event, session):
+                if ends.stopped_again(event, session):
                     return
                 if session.closing is Closing.REPORTED:
                     link.note("a second stop that contradicts the first")
-                    plan = station.plan_second_stop(event, session, now)
+                    plan = ends.plan_second_stop(station, event, session, now)
                     await self._carry_out(station, plan)
                     return
                 entries = await energy_entries(self.ledger, [session])
                 opened = OpenSession.of(session, entries[session.id])
         if opened is None:
             link.note("a stop of an unknown transaction")
-            await self._carry_out(station, station.plan_orphan_stop(event, now))
+            await self._carry_out(station, ends.plan_orphan_stop(station, event, now))
             return
-        plan = await self.pricing.priced(station.plan_stop(event, opened, now))
+        plan = await self.pricing.priced(ends.plan_stop(station, event, opened, now))
         await self._carry_out(station, plan)
         self._tell_ended(plan.sessions)
 
@@ -568,9 +575,9 @@ class ChargingDesk:
         self, station: Station, event: MeterValuesReported, now: datetime
     ) -> None:
         """A meter was read."""
-        values = station.timed(event.values, now)
+        values = metering.timed(station, event.values, now)
         connector = station.connector_of(event)
-        plan = station.plan_meter_values(event, values, now)
+        plan = metering.plan_meter_values(station, event, values, now)
         await self._carry_out(station, plan)
         live = station.take_live(connector, values, now)
         if live:
@@ -735,7 +742,9 @@ class ChargingDesk:
         reservation = Reservation(station.next_reservation(), token, user, until)
         await link.commands.reserve(connector, reservation.id, token, until)
         async with self._lock(identity):
-            plan = station.plan_reservation(connector, reservation, self._clock())
+            plan = reserving.plan_reservation(
+                station, connector, reservation, self._clock()
+            )
             await self._carry_out_ours(station, plan)
         self._listener.connector_changed(identity, connector)
         return reservation
@@ -754,7 +763,7 @@ class ChargingDesk:
         """End the reservations whose time is over, as the stations do themselves."""
         now = self._clock()
         for station in self.stations.values():
-            for connector in station.expired_reservations(now):
+            for connector in reserving.expired_reservations(station, now):
                 await self._end_reservation(station, connector, Ending.EXPIRED)
 
     async def _end_reservation(
@@ -763,7 +772,7 @@ class ChargingDesk:
         """Note that a reservation is over."""
         async with self._lock(station.identity):
             now = self._clock()
-            plan = station.plan_reservation_end(connector, ending, now)
+            plan = reserving.plan_reservation_end(station, connector, ending, now)
             await self._carry_out_ours(station, plan)
         self._listener.connector_changed(station.identity, connector)
 
@@ -793,8 +802,10 @@ class ChargingDesk:
             if not self.is_online(identity):
                 continue
             async with self._lock(identity):
-                for session in station.forgotten(now):
-                    plan = await self.pricing.priced(station.plan_close(session, now))
+                for session in ends.forgotten(station, now):
+                    plan = await self.pricing.priced(
+                        ends.plan_close(station, session, now)
+                    )
                     await self._carry_out(station, plan)
                     self._tell_ended(plan.sessions)
 

@@ -10,7 +10,8 @@ from homeassistant.helpers.entity import Entity
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 
 from .charging.connector import Connector
-from .charging.station import OpenSession, Station
+from .charging.open_session import OpenSession
+from .charging.station import Station
 from .devices import async_find_device
 from .hub import LaddaConfigEntry, LaddaHub
 

@@ -7,8 +7,9 @@ from typing import Final, NamedTuple, Protocol
 
 from .charging.connector import Connector
 from .charging.limit import drawn_a, is_beyond, own_limit, phases_for
+from .charging.model import TimedValue
 from .charging.open_session import OpenSession
-from .charging.station import Station, TimedValue
+from .charging.station import Station
 
 # Cars take a few seconds to follow, meter values come at most of the time twice a minute.
 PATIENCE: Final = timedelta(minutes=2)

@@ -23,9 +23,9 @@ from .central_system import (
 from .charging.connector import Connector
 from .charging.journal import Entry, Kind, amount_text
 from .charging.limit import own_limit, phases_for
-from .charging.model import Capabilities
+from .charging.model import Capabilities, TimedValue
 from .charging.open_session import OpenSession
-from .charging.station import Station, TimedValue
+from .charging.station import Station
 from .ledger import LedgerError
 from .limit_watch import LimitWatch, Listener as WatchListener
 

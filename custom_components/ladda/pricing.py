@@ -8,8 +8,9 @@ from .billing.tariffs import Tariff
 from .charging.energy import EnergyCurve
 from .charging.journal import READINGS, Entry, Kind
 from .charging.open_session import CLOSINGS, OpenSession, until_closed
+from .charging.plan import Plan
 from .charging.session import Session
-from .charging.station import Plan, Station
+from .charging.station import Station
 from .ledger import Ledger
 from .price_book import PriceBook
 

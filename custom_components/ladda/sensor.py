@@ -29,8 +29,9 @@ from homeassistant.util import dt as dt_util
 from .billing.currency import rounded
 from .charging.connector import Connector
 from .charging.model import ConnectorStatus, FirmwareStatus, Job, Measurand, Phase
+from .charging.open_session import OpenSession
 from .charging.session import Session
-from .charging.station import OpenSession, Station
+from .charging.station import Station
 from .const import CONF_IDENTITY, SUBENTRY_STATION, SUBENTRY_TARIFF, SUBENTRY_USER
 from .entity import (
     ConnectorEntity,

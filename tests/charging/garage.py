@@ -7,6 +7,8 @@ from typing import Any
 
 import orjson
 
+from custom_components.ladda.charging import ends, metering, reports, starts
+from custom_components.ladda.charging.connector import RemoteStart
 from custom_components.ladda.charging.decisions import Started
 from custom_components.ladda.charging.energy import EnergyCurve, EnergyFold, EnergyPoint
 from custom_components.ladda.charging.events import (
@@ -30,15 +32,11 @@ from custom_components.ladda.charging.open_session import (
     OpenSession,
     until_closed,
 )
+from custom_components.ladda.charging.plan import Plan
 from custom_components.ladda.charging.reading import Method, Reading
 from custom_components.ladda.charging.session import Session
-from custom_components.ladda.charging.station import (
-    RESTORED,
-    Admittance,
-    Plan,
-    RemoteStart,
-    Station,
-)
+from custom_components.ladda.charging.starts import Admittance
+from custom_components.ladda.charging.station import RESTORED, Station
 
 type Sample = tuple[Channel, Decimal]
 
@@ -155,17 +153,19 @@ class Garage:
             stamped or self.now,
             None if meter_wh is None else number(meter_wh),
         )
-        key = self.station.start_key(event, self.now)
+        key = starts.start_key(self.station, event, self.now)
         known = (
-            self.station.same_start(event)
+            starts.same_start(self.station, event)
             if key is None
             else next((s for s in self.sessions.values() if s.start_key == key), None)
         )
         if known is not None:
-            return self.station.started_again(known).session
-        placed = self.station.place(event, self.connectors)
+            return starts.started_again(known).session
+        placed = starts.place(self.station, event, self.connectors)
         new_id = len(self.sessions) + 1
-        plan = self.station.plan_start(event, placed, self.now, new_id, self._admit)
+        plan = starts.plan_start(
+            self.station, event, placed, self.now, new_id, self._admit
+        )
         self.carry_out(plan)
         assert isinstance(plan.decision, Started)
         return plan.decision.session
@@ -191,19 +191,21 @@ class Garage:
             token,
             values=values,
         )
-        opened = self.station.transaction_of(event, self.now)
+        opened = ends.transaction_of(self.station, event, self.now)
         session = self.sessions.get(transaction)
         if opened is None and session is not None and not session.is_open:
-            if self.station.stopped_again(event, session):
+            if ends.stopped_again(event, session):
                 return session
             if session.closing == "reported":
-                self.carry_out(self.station.plan_second_stop(event, session, self.now))
+                self.carry_out(
+                    ends.plan_second_stop(self.station, event, session, self.now)
+                )
                 return session
             opened = OpenSession.of(session, self.entries_of(session))
         if opened is None:
-            self.carry_out(self.station.plan_orphan_stop(event, self.now))
+            self.carry_out(ends.plan_orphan_stop(self.station, event, self.now))
             return None
-        self.carry_out(self.station.plan_stop(event, opened, self.now))
+        self.carry_out(ends.plan_stop(self.station, event, opened, self.now))
         return self.sessions[opened.session.id]
 
     def value(self, *samples: Sample, stamped: datetime | None = None) -> MeterValue:
@@ -232,8 +234,8 @@ class Garage:
         """Meter values are sent."""
         event = MeterValuesReported(connector, transaction, values)
         station = self.station
-        timed = station.timed(values, self.now)
-        self.carry_out(station.plan_meter_values(event, timed, self.now))
+        timed = metering.timed(station, values, self.now)
+        self.carry_out(metering.plan_meter_values(station, event, timed, self.now))
         station.take_live(station.connector_of(event), timed, self.now)
 
     def tells(
@@ -245,7 +247,7 @@ class Garage:
     ) -> None:
         """A connector tells its status."""
         event = StatusReported(connector, status, stamped)
-        self.carry_out(self.station.plan_status(event, self.now))
+        self.carry_out(reports.plan_status(self.station, event, self.now))
 
     # --- what we ask of it ---
 
@@ -267,9 +269,9 @@ class Garage:
 
     def close_forgotten(self) -> list[int]:
         """Close what the station has forgotten."""
-        found = self.station.forgotten(self.now)
+        found = ends.forgotten(self.station, self.now)
         for session in found:
-            self.carry_out(self.station.plan_close(session, self.now))
+            self.carry_out(ends.plan_close(self.station, session, self.now))
         return found
 
     # --- looking at it again ---

@@ -6,6 +6,7 @@ from decimal import Decimal
 
 import pytest
 
+from custom_components.ladda.charging import starts
 from custom_components.ladda.charging.journal import Kind
 from custom_components.ladda.charging.model import (
     Authorization,
@@ -15,7 +16,7 @@ from custom_components.ladda.charging.model import (
 )
 from custom_components.ladda.charging.reading import Method
 from custom_components.ladda.charging.session import Closing, Flag
-from custom_components.ladda.charging.station import REMOTE_START_WINDOW
+from custom_components.ladda.charging.starts import REMOTE_START_WINDOW
 
 from .garage import ANNA, BO, NOON, Garage, at, course, register, sample
 
@@ -106,7 +107,7 @@ def test_a_start_at_the_turn_of_the_year_has_a_usable_time() -> None:
 def test_a_refused_tag_gets_a_session_all_the_same(garage: Garage) -> None:
     garage.station.connector(1)
     number = garage.start()
-    again = garage.station.started_again(garage.sessions[number])
+    again = starts.started_again(garage.sessions[number])
     assert (again.session, again.authorization) == (number, Authorization.ACCEPTED)
 
 

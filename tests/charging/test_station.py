@@ -6,6 +6,7 @@ from decimal import Decimal
 
 import pytest
 
+from custom_components.ladda.charging import ends, metering, reports, starts
 from custom_components.ladda.charging.connector import Connector
 from custom_components.ladda.charging.events import (
     Booted,
@@ -24,7 +25,7 @@ from custom_components.ladda.charging.model import (
     Phase,
     StationInfo,
 )
-from custom_components.ladda.charging.station import Admittance
+from custom_components.ladda.charging.starts import Admittance
 
 from .garage import BO, Garage, at, register, sample, state_of
 
@@ -47,7 +48,7 @@ def connector_of(garage: Garage) -> Connector:
 
 def test_a_boot_tells_what_the_station_is(garage: Garage) -> None:
     info = StationInfo(vendor="Acme", model="Wall", firmware="1.2")
-    plan = garage.station.plan_boot(Booted(info), garage.now)
+    plan = reports.plan_boot(garage.station, Booted(info), garage.now)
     assert not plan.lasting
     garage.carry_out(plan)
     assert garage.station.info == info
@@ -57,7 +58,7 @@ def test_a_boot_tells_what_the_station_is(garage: Garage) -> None:
 def test_a_boot_may_have_set_the_clock(garage: Garage) -> None:
     garage.tells(ConnectorStatus.AVAILABLE, stamped=at(60))
     assert garage.station.clock.offset
-    garage.station.plan_boot(Booted(StationInfo()), garage.now)
+    reports.plan_boot(garage.station, Booted(StationInfo()), garage.now)
     assert not garage.station.clock.offset
 
 
@@ -400,21 +401,23 @@ def test_a_station_that_is_planned_for_is_left_as_it_is(garage: Garage) -> None:
 
     for connector in (1, 2):
         started = TransactionStarted(connector, BO, now, Decimal(3000))
-        station.place(replace(started, connector=None), 2)
-        station.plan_start(started, connector, now, 9, admit)
-        station.same_start(started)
+        starts.place(station, replace(started, connector=None), 2)
+        starts.plan_start(station, started, connector, now, 9, admit)
+        starts.same_start(station, started)
         for transaction in (None, number, number + 1):
             values = MeterValuesReported(connector, transaction, (value,))
-            station.plan_meter_values(values, station.timed(values.values, now), now)
+            metering.plan_meter_values(
+                station, values, metering.timed(station, values.values, now), now
+            )
         status = StatusReported(connector, ConnectorStatus.FAULTED)
-        station.plan_status(status, now)
+        reports.plan_status(station, status, now)
     opened = station.open[number]
     stopped = TransactionStopped(number, now, Decimal(3000), values=(value,))
-    station.plan_stop(stopped, opened, now)
-    station.plan_orphan_stop(stopped, now)
-    station.plan_second_stop(stopped, opened.session, now)
-    station.plan_close(number, now)
-    station.forgotten(now + timedelta(hours=1))
+    ends.plan_stop(station, stopped, opened, now)
+    ends.plan_orphan_stop(station, stopped, now)
+    ends.plan_second_stop(station, stopped, opened.session, now)
+    ends.plan_close(station, number, now)
+    ends.forgotten(station, now + timedelta(hours=1))
     assert state_of(station) == before
     assert state_of(garage.restarted()) == before
 

@@ -65,3 +65,8 @@ def amount_text(amount: Decimal | None) -> str | None:
 def amount_of(text: str | None) -> Decimal | None:
     """Read what `amount_text` wrote."""
     return None if text is None else Decimal(text)
+
+
+def salvaged(raw: str) -> dict[str, str]:
+    """Keep what a station said, where not all of it could be read, for a person to see."""
+    return {"salvaged": raw} if raw else {}

@@ -144,6 +144,13 @@ class Authorization(StrEnum):
     CONCURRENT = "concurrent"
 
 
+class TimedValue(NamedTuple):
+    """A meter value, and when it was read by our clock."""
+
+    at: datetime
+    value: MeterValue
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Capabilities:
     """What a station has shown that it can do; `sample_interval_s` in s."""
