@@ -18,6 +18,7 @@ from .central_system import (
     Refused,
     StationError,
     ends_with_session,
+    holds_above_all,
 )
 from .charging.connector import Connector
 from .charging.journal import Entry, Kind, amount_text
@@ -109,7 +110,9 @@ class Limits:
         station = self._place.station_of(identity)
         connector, opened = station.connector(number), station.session_at(number)
         if (own := own_limit(connector, opened)) is not None:
-            return own
+            if connector.limit_a is None or not holds_above_all(connector.limit_way):
+                return own
+            return min(own, connector.limit_a)
         lost = _is_forgotten(connector, opened) and (
             (identity, number) not in self._renewals
         )

@@ -327,6 +327,20 @@ async def test_a_limit_given_with_the_start_holds_for_its_session_only(
     await station.wait_for(flows(station, 12))
 
 
+async def test_no_start_gets_more_than_the_station_as_a_whole(counter: Counter) -> None:
+    station = await ready(counter)
+    station.controller.profiles.takes = lambda purpose, _: (
+        purpose == "ChargePointMaxProfile"
+    )
+    await limit(counter, 10)
+    station.controller.profiles.takes = lambda *_: True
+    await station.plug_in(1, THREE_PHASES)
+    await counter.desk.start_charging("garage", 1, "anna", limit_a=Decimal(14))
+    await station.wait_transaction(1)
+    await station.wait_for(flows(station, 10))
+    assert shown(counter) == 10
+
+
 @pytest.mark.parametrize("takes", [takes_tx_profiles, lambda *_: True])
 async def test_a_newer_limit_takes_the_place_of_that_of_the_start(
     counter: Counter, takes: Any

@@ -16,7 +16,7 @@ from .errors import (
 from .link import Link
 from .listener import Admission, CentralSystem, Desk, Verdict
 from .ocpp16.certificates import CertificateId, Trust
-from .ocpp16.commands import ends_with_session
+from .ocpp16.commands import ends_with_session, holds_above_all
 from .ocpp16.composite_schedule import CompositeSchedule
 from .ocpp16.maintenance import Signature
 from .ocpp16.profiles import StationProfile, profile_of
@@ -56,6 +56,7 @@ __all__ = [
     "Verdict",
     "capabilities",
     "ends_with_session",
+    "holds_above_all",
     "load_certificate",
     "profile_of",
     "standard_settings",

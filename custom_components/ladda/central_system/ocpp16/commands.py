@@ -74,6 +74,10 @@ _FOR_TRANSACTION: Final = LimitWay(
     enums.ChargingProfilePurposeType.tx_profile,
     enums.ChargingProfileKindType.relative,
 )
+_ABOVE_ALL: Final = LimitWay(
+    enums.ChargingProfilePurposeType.charge_point_max_profile,
+    enums.ChargingProfileKindType.absolute,
+)
 LIMIT_WAYS: Final = (
     LimitWay(
         enums.ChargingProfilePurposeType.tx_default_profile,
@@ -89,16 +93,18 @@ LIMIT_WAYS: Final = (
         on_station=True,
     ),
     _FOR_TRANSACTION,
-    LimitWay(
-        enums.ChargingProfilePurposeType.charge_point_max_profile,
-        enums.ChargingProfileKindType.absolute,
-    ),
+    _ABOVE_ALL,
 )
 
 
 def ends_with_session(way: str | None) -> bool:
     """Tell whether a limit that was set in a way of this name ends with its session."""
     return way == _FOR_TRANSACTION.name
+
+
+def holds_above_all(way: str | None) -> bool:
+    """Tell whether no transaction's own limit can exceed one set in this way (§3.13.3)."""
+    return way == _ABOVE_ALL.name
 
 
 class Commands(Asker):
