@@ -1,7 +1,8 @@
 """What Ladda costs inside a running Home Assistant.
 
 Beside it, in the same process, serves a bare WebSocket server that sets as many states
-plainly for each message as Ladda's entities changed for one: nobody could do with less.
+plainly for each message as Ladda's entities changed for one; and once more with a row
+that is on the disk before the answer: nobody could do with less.
 """
 
 import asyncio
@@ -173,19 +174,25 @@ async def _side_by_side(number: int, messages: int, *, everything: bool) -> str:
         steadily = [entity for entity, times in changed.items() if times >= WARM - 1]
         each = round(len(steadily) / number)
         told = await _attributes(place, sorted(steadily)[:each])
-        bare_port = (await place.ask("serve", attributes=told))["port"]
-        ours, plain = [], []
-        async with fleet(bare_port, number) as bare_stations:
-            await place.cpu(bare_stations, range(WARM))
+        bare, kept = [
+            (await place.ask("serve", attributes=told, on_disk=on_disk))["port"]
+            for on_disk in (False, True)
+        ]
+        async with fleet(bare, number) as plain, fleet(kept, number) as durable:
+            fleets = (plain, durable, stations)
+            used: list[list[float]] = [[], [], []]
+            for one in fleets[:2]:
+                await place.cpu(one, range(WARM))
             for turn in range(3):
                 numbers = range(WARM + turn * rounds, WARM + (turn + 1) * rounds)
-                ours.append(await place.cpu(stations, numbers))
-                plain.append(await place.cpu(bare_stations, numbers))
-        ladda, barely = median(ours), median(plain)
+                for one, found in zip(fleets, used, strict=True):
+                    found.append(await place.cpu(one, numbers))
+        barely, on_disk, ladda = map(median, used)
         return (
             f"{number:>8} {'all' if everything else 'default':>8} {each:>8}"
             f" {writes:>16.2f} {sum(reported.values()) / sent:>10.2f}"
-            f" {barely:>10.0f} µs {ladda:>8.0f} µs ({ladda / barely:.2f}×)"
+            f" {barely:>10.0f} µs {on_disk:>8.0f} µs ({on_disk / barely:.2f}×)"
+            f" {ladda:>8.0f} µs ({ladda / barely:.2f}×)"
         )
 
 
@@ -233,7 +240,7 @@ async def bench(messages: int) -> None:
     print("\nHome Assistant, recorder off: CPU for each MeterValues of eight values")
     print(
         f"{'stations':>8} {'entities':>8} {'changed':>8} {'writes/message':>16}"
-        f" {'needless':>10} {'plainly':>13} {'Ladda':>11}"
+        f" {'needless':>10} {'plainly':>13} {'+ a row on the disk':>19} {'Ladda':>19}"
     )
     for everything in (False, True):
         for number in (10, 200):

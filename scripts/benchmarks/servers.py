@@ -1,16 +1,13 @@
 """The servers that the bench compares, each run in a process of its own."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Collection
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Collection
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from decimal import Decimal
 import os
 from pathlib import Path
-from queue import Empty, SimpleQueue
-import sqlite3
 import sys
-from threading import Thread
 from typing import Final
 
 from custom_components.ladda.billing.tariffs import FixedPrice, Tariff
@@ -35,6 +32,7 @@ from custom_components.ladda.household import House, StationOptions
 from custom_components.ladda.ledger import Ledger
 
 from .component.bare import serve_bare
+from .component.disk import Disk
 
 BARE: Final = "bare"
 DISK: Final = "disk"
@@ -113,49 +111,6 @@ class Ear:
         """Hear nothing."""
 
 
-class _Disk:
-    """One thread that commits rows, as few commits as there can be."""
-
-    def __init__(self, folder: Path) -> None:
-        """Begin."""
-        self._loop = asyncio.get_running_loop()
-        self._queue = SimpleQueue[asyncio.Future[None]]()
-        self._path = folder / "rows.db"
-        Thread(target=self._serve, daemon=True).start()
-
-    def store(self, _: str) -> Awaitable[None]:
-        """Bring a row to the disk."""
-        stored = self._loop.create_future()
-        self._queue.put(stored)
-        return stored
-
-    def _serve(self) -> None:
-        """Commit all that waits, for ever."""
-        connection = sqlite3.connect(self._path, isolation_level=None)
-        connection.execute("PRAGMA journal_mode = WAL")
-        connection.execute("PRAGMA synchronous = FULL")
-        connection.execute("CREATE TABLE row (id INTEGER PRIMARY KEY, data TEXT)")
-        while True:
-            waiting = [self._queue.get()]
-            with suppress(Empty):
-                while True:
-                    waiting.append(self._queue.get_nowait())
-            rows = ",".join(["(?)"] * len(waiting))
-            connection.execute("BEGIN IMMEDIATE")
-            connection.execute(
-                f"INSERT INTO row (data) VALUES {rows}",  # noqa: S608
-                ["x" * 100] * len(waiting),
-            )
-            connection.execute("COMMIT")
-            self._loop.call_soon_threadsafe(_done, waiting)
-
-
-def _done(waiting: list[asyncio.Future[None]]) -> None:
-    """Tell those who wait."""
-    for stored in waiting:
-        stored.set_result(None)
-
-
 async def _serve_central() -> int:
     """The wire with nobody behind it."""
     return await CentralSystem(Desk()).start("127.0.0.1", 0)
@@ -188,7 +143,7 @@ async def _serve(kind: str, connections: int, folder: Path) -> None:
     if kind == BARE:
         port = await serve_bare()
     elif kind == DISK:
-        port = await serve_bare(_Disk(folder).store)
+        port = await serve_bare(Disk(folder).store)
     elif kind == CENTRAL:
         port = await _serve_central()
     else:

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from itertools import count
+from pathlib import Path
 from typing import Any, Final
 
 from homeassistant.const import EVENT_STATE_CHANGED, EVENT_STATE_REPORTED
@@ -18,6 +19,7 @@ from homeassistant.helpers.typing import ConfigType
 from homeassistant.util.event_type import EventType
 
 from .bare import serve_bare
+from .disk import Disk
 
 DOMAIN: Final = "ladda_bench"
 
@@ -76,9 +78,13 @@ async def async_setup(hass: HomeAssistant, config: ConfigType) -> bool:
         return counted
 
     async def serve(call: ServiceCall) -> dict[str, Any]:
-        """Serve stations barely, and set so many states for each of their messages."""
+        """Serve stations barely, and set so many states for each of their messages.
+
+        `on_disk`: with a row that is committed before the answer.
+        """
         attributes = call.data["attributes"]
         numbers = count()
+        disk = Disk(Path(hass.config.config_dir)) if call.data["on_disk"] else None
 
         async def set_states(path: str) -> None:
             station = path.removeprefix("/")
@@ -86,6 +92,8 @@ async def async_setup(hass: HomeAssistant, config: ConfigType) -> bool:
                 hass.states.async_set(
                     f"sensor.bench_{station}_{index}", f"{next(numbers) / 10}", told
                 )
+            if disk is not None:
+                await disk.store()
 
         return {"port": await serve_bare(set_states)}
 
