@@ -20,6 +20,7 @@ from custom_components.ladda.const import (
 from homeassistant.const import STATE_UNAVAILABLE, STATE_UNKNOWN
 from homeassistant.core import Event, EventStateChangedData, HomeAssistant, callback
 from homeassistant.helpers import entity_registry as er
+from homeassistant.helpers.entity import Entity
 from homeassistant.helpers.event import async_track_state_change_event
 
 from .house import NOON, STATION, TAG, LivedInHouse, hours_ago
@@ -220,6 +221,19 @@ async def test_the_ledger_knows_everything_again_after_a_reload(
     assert house.state("sensor", f"{FIRST}_status").state == STATE_UNAVAILABLE
     assert house.state("sensor", f"{ASTRID}_cost_total").state == account == "20.00"
     assert house.state("switch", f"{FIRST}_charging").state == STATE_UNAVAILABLE
+
+
+async def test_energy_of_which_nobody_told_is_shown_as_such(
+    monkeypatch: pytest.MonkeyPatch, house: LivedInHouse
+) -> None:
+    monkeypatch.setattr(Entity, "entity_registry_enabled_default", True)
+    await house.add_station()
+    unique_id = f"{FIRST}_unassigned_energy"
+    station = await house.station()
+    session = await house.start(station, at=hours_ago(3), meter_wh=0)
+    await house.stop(station, session, 1000, at=hours_ago(2))
+    await house.start(station, at=hours_ago(1), meter_wh=2500)
+    assert house.state("sensor", unique_id).state == "1.500"
 
 
 async def test_energy_without_a_price_costs_nothing_known_and_says_so(
