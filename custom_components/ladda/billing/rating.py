@@ -38,9 +38,7 @@ class Slice:
     @property
     def amount(self) -> Decimal | None:
         """What the slice costs, exact; None while its price is not known."""
-        if self.unit_price is None:
-            return None
-        return EXACT.scaleb(EXACT.multiply(self.wh, self.unit_price), -3)
+        return _amount(self.wh, self.unit_price)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -175,16 +173,17 @@ class RunningRating:
     @property
     def provisional(self) -> bool:
         """Whether the price of any energy so far is not known."""
-        current = self._current()
-        return self._unpriced or (current is not None and current.unit_price is None)
+        return self._unpriced or (self._goes_on and self._price is None)
 
     @property
     def total(self) -> Decimal | None:
         """The exact cost so far, as `Rating.total`."""
         if not self.energy_wh:
             return _ZERO
-        current = self._current()
-        amount = None if current is None else current.amount
+        amount = None
+        if self._goes_on:
+            wh = EXACT.subtract(self._last.wh, self._edge.wh)
+            amount = _amount(wh, self._price)
         return _cost((self._subtotal, amount), self._session_fee())
 
     def rating(self) -> Rating:
@@ -198,6 +197,11 @@ class RunningRating:
             slices=(*self._closed, *(() if current is None else (current,))),
             session_fee=self._session_fee(),
         )
+
+    @property
+    def _goes_on(self) -> bool:
+        """Whether there is energy under the price now in force."""
+        return self._first is not None and self._last.wh != self._edge.wh
 
     def _begin(self, point: EnergyPoint) -> None:
         """Take the first point."""
@@ -270,6 +274,13 @@ def _reading(before: EnergyPoint, after: EnergyPoint, at: datetime) -> EnergyPoi
     wh = ROUNDING.add(before.wh, ROUNDING.divide(share, whole))
     wh = wh.quantize(_MILLIWATT_HOUR, context=ROUNDING)
     return EnergyPoint(at, min(max(wh, before.wh), after.wh))
+
+
+def _amount(wh: Decimal, unit_price: Decimal | None) -> Decimal | None:
+    """What energy costs, exact; None while its price, for each kWh, is not known."""
+    if unit_price is None:
+        return None
+    return EXACT.scaleb(EXACT.multiply(wh, unit_price), -3)
 
 
 def _cost(amounts: Iterable[Decimal | None], fee: Decimal) -> Decimal | None:
