@@ -12,6 +12,7 @@ from pytest_homeassistant_custom_component.common import MockConfigEntry
 
 from custom_components.ladda.central_system.credentials import verify_password
 from custom_components.ladda.const import (
+    CONF_AUTO_START,
     CONF_CERTIFICATE,
     CONF_DEFAULT_USER,
     CONF_IDENTITY,
@@ -334,6 +335,7 @@ async def test_an_unknown_charger_is_discovered_adopted_and_accepted(
         CONF_IDENTITY: STATION,
         CONF_DEFAULT_USER: user.subentry_id,
         CONF_OPEN_TO_ALL: True,
+        CONF_AUTO_START: False,
         CONF_KEEP_SETTINGS: False,
         CONF_MAX_CURRENT: 32,
     }

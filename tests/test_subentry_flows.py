@@ -10,6 +10,7 @@ from custom_components.ladda.central_system.credentials import verify_password
 from custom_components.ladda.charging.model import Authorization
 from custom_components.ladda.const import (
     CONF_ACTIVE,
+    CONF_AUTO_START,
     CONF_DEFAULT,
     CONF_DEFAULT_USER,
     CONF_ENERGY_TAX,
@@ -110,6 +111,7 @@ async def test_a_charger_is_added_before_it_connects(house: LivedInHouse) -> Non
         name="Garage",
         default_user=user.subentry_id,
         open_to_all=True,
+        auto_start=True,
         keep_settings=True,
         max_current=16.0,
         password="sesame",
@@ -123,12 +125,14 @@ async def test_a_charger_is_added_before_it_connects(house: LivedInHouse) -> Non
         CONF_IDENTITY: STATION,
         CONF_DEFAULT_USER: user.subentry_id,
         CONF_OPEN_TO_ALL: True,
+        CONF_AUTO_START: True,
         CONF_KEEP_SETTINGS: True,
         CONF_MAX_CURRENT: 16,
     }
     options = house.hub.desk.house.stations[STATION]
     assert options.default_user == user.subentry_id
     assert options.open_to_all
+    assert options.auto_start
     assert options.keep_settings
 
 
@@ -141,6 +145,7 @@ async def test_a_charger_needs_nothing_but_its_identity(house: LivedInHouse) -> 
         CONF_PASSWORD_HASH: None,
         CONF_DEFAULT_USER: None,
         CONF_OPEN_TO_ALL: False,
+        CONF_AUTO_START: False,
         CONF_KEEP_SETTINGS: False,
         CONF_MAX_CURRENT: 32,
     }
@@ -219,6 +224,7 @@ async def test_a_charger_is_changed_but_keeps_its_identity(house: LivedInHouse) 
         CONF_PASSWORD_HASH: "scrypt$a$b",
         CONF_DEFAULT_USER: None,
         CONF_OPEN_TO_ALL: False,
+        CONF_AUTO_START: False,
         CONF_KEEP_SETTINGS: False,
         CONF_MAX_CURRENT: 20,
     }

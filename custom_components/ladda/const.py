@@ -20,6 +20,7 @@ CONF_IDENTITY: Final = "identity"
 CONF_PASSWORD_HASH: Final = "password_hash"
 CONF_DEFAULT_USER: Final = "default_user"
 CONF_OPEN_TO_ALL: Final = "open_to_all"
+CONF_AUTO_START: Final = "auto_start"
 CONF_KEEP_SETTINGS: Final = "keep_settings"
 CONF_MAX_CURRENT: Final = "max_current"
 DEFAULT_MAX_CURRENT: Final = 32  # A per phase

@@ -16,6 +16,7 @@ import logging
 from typing import Any, Final, Protocol
 
 from .alignment import Alignment
+from .auto_start import AutoStart
 from .billing.prices import Fill, Observation, Origin
 from .billing.tariffs import Tariff
 from .central_system import (
@@ -57,6 +58,7 @@ from .ledger import Ledger, LedgerError, SessionQuery
 from .limits import Limits
 from .polling import Polling
 from .pricing import Pricing, energy_entries, with_cost
+from .refusals import MayNotCharge, TooSoon
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -71,24 +73,6 @@ BOOT_STORM: Final = timedelta(minutes=10)
 
 class UnknownSession(LookupError):
     """There is no session of that id."""
-
-
-class MayNotCharge(Exception):
-    """A user who is switched off, or whose time is over, gets no power."""
-
-    def __init__(self, name: str) -> None:
-        """Take the user's name."""
-        super().__init__(f"{name} may not charge now")
-        self.name = name
-
-
-class TooSoon(Exception):
-    """The station cannot bear to be asked to start yet."""
-
-    def __init__(self, wait: timedelta) -> None:
-        """Take for how long it cannot."""
-        super().__init__(f"not for another {wait}")
-        self.wait = wait
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,6 +156,7 @@ class ChargingDesk:
         self._clock = clock
         self._alignment = Alignment(self, clock, settle)
         self._polling = Polling(self, clock)
+        self._auto_start = AutoStart(self.start_charging)
         self.limits = Limits(self, listener, clock, settle)
         self._ids = itertools.count(1)
         self._locks: dict[str, asyncio.Lock] = {}
@@ -248,6 +233,7 @@ class ChargingDesk:
     def stop(self) -> None:
         """Ask nothing of stations any more."""
         self._alignment.stop()
+        self._auto_start.stop()
         self.limits.stop()
 
     def station_of(self, identity: str) -> Station:
@@ -348,10 +334,7 @@ class ChargingDesk:
                 case Progress() | SecurityEvent() | CertificateRequested():
                     return await self._on_upkeep(station, event, now)
                 case StatusReported():
-                    await self._carry_out(
-                        station, reports.plan_status(station, event, now)
-                    )
-                    self._listener.connector_changed(identity, event.connector)
+                    await self._on_status(station, event, now)
                 case TokenPresented(token):
                     return self._on_token(station, token, now)
                 case TransactionStarted():
@@ -404,6 +387,17 @@ class ChargingDesk:
         self.strangers.pop(station.identity, None)
         self._listener.station_changed(station.identity)
         return Registered(Registration.ACCEPTED, HEARTBEAT_S)
+
+    async def _on_status(
+        self, station: Station, event: StatusReported, now: datetime
+    ) -> None:
+        """A connector tells its status."""
+        connector = station.connector(event.connector)
+        before = connector.status
+        await self._carry_out(station, reports.plan_status(station, event, now))
+        if connector.number and self.house.stations[station.identity].auto_start:
+            self._auto_start.look(station, connector, before)
+        self._listener.connector_changed(station.identity, connector.number)
 
     async def _on_upkeep(
         self,

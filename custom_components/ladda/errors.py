@@ -18,8 +18,8 @@ from .central_system import (
     UploadFailed,
 )
 from .const import DOMAIN
-from .desk import MayNotCharge, TooSoon
 from .ledger import LedgerError
+from .refusals import MayNotCharge, TooSoon
 
 
 @contextmanager

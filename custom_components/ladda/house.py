@@ -18,6 +18,7 @@ from .billing.tariffs import (
 from .billing.users import Directory, User
 from .const import (
     CONF_ACTIVE,
+    CONF_AUTO_START,
     CONF_DEFAULT,
     CONF_DEFAULT_USER,
     CONF_ENERGY_TAX,
@@ -88,6 +89,7 @@ def _station(entry: ConfigEntry[Any], subentry: ConfigSubentry) -> StationOption
         password_hash=data.get(CONF_PASSWORD_HASH),
         default_user=still_there(entry, data.get(CONF_DEFAULT_USER)),
         open_to_all=data.get(CONF_OPEN_TO_ALL, False),
+        auto_start=data.get(CONF_AUTO_START, False),
         keep_settings=data.get(CONF_KEEP_SETTINGS, False),
     )
 

@@ -16,6 +16,7 @@ class StationOptions:
     password_hash: str | None = None
     default_user: str | None = None
     open_to_all: bool = False  # whoever charges, the default user pays
+    auto_start: bool = False  # whoever plugs in charges, and the default user pays
     keep_settings: bool = False  # the owner wants the station's settings left alone
 
 

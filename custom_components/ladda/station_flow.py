@@ -16,6 +16,7 @@ from homeassistant.helpers import selector
 
 from .central_system.credentials import hash_password
 from .const import (
+    CONF_AUTO_START,
     CONF_DEFAULT_USER,
     CONF_IDENTITY,
     CONF_KEEP_SETTINGS,
@@ -79,6 +80,7 @@ async def async_station_data(
         CONF_PASSWORD_HASH: password_hash,
         CONF_DEFAULT_USER: given.get(CONF_DEFAULT_USER),
         CONF_OPEN_TO_ALL: given[CONF_OPEN_TO_ALL],
+        CONF_AUTO_START: given.get(CONF_AUTO_START, False),
         CONF_KEEP_SETTINGS: given.get(CONF_KEEP_SETTINGS, False),
         CONF_MAX_CURRENT: int(given.get(CONF_MAX_CURRENT, DEFAULT_MAX_CURRENT)),
     }
@@ -153,6 +155,7 @@ class StationFlow(ConfigSubentryFlow):
         return {
             vol.Optional(CONF_NAME): selector.TextSelector(),
             **admission_fields(self._get_entry()),
+            vol.Required(CONF_AUTO_START, default=False): selector.BooleanSelector(),
             vol.Required(
                 CONF_MAX_CURRENT, default=DEFAULT_MAX_CURRENT
             ): selector.NumberSelector(current),

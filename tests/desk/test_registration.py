@@ -10,7 +10,7 @@ import pytest
 from custom_components.ladda.central_system import NotAccepted, Overtaken
 from custom_components.ladda.central_system.credentials import hash_password
 from custom_components.ladda.charging.journal import Kind
-from custom_components.ladda.desk import MayNotCharge
+from custom_components.ladda.refusals import MayNotCharge
 from tests.station_simulator import Car
 
 from .counter import ANNA, BO, at_the_desk, house, with_options

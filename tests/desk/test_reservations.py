@@ -9,7 +9,7 @@ import pytest
 from custom_components.ladda.central_system import Disconnected, NotAccepted
 from custom_components.ladda.charging.journal import Kind
 from custom_components.ladda.charging.reservation import Reservation
-from custom_components.ladda.desk import MayNotCharge
+from custom_components.ladda.refusals import MayNotCharge
 from tests.station_simulator import SimulatedStation
 
 from .counter import Counter, TravellingClock, at_the_desk, house

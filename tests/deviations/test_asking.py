@@ -22,7 +22,7 @@ from custom_components.ladda.central_system import (
 )
 from custom_components.ladda.central_system.ocpp16.profiles import PROFILES
 from custom_components.ladda.charging.model import StationInfo
-from custom_components.ladda.desk import TooSoon
+from custom_components.ladda.refusals import TooSoon
 from tests.desk.counter import Counter, house
 from tests.desk.wire import start, stop
 from tests.station_simulator import Car, SimulatedStation
