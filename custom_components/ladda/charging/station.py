@@ -775,14 +775,14 @@ class Station:
     def _moment_of(self, value: MeterValue, now: datetime) -> datetime:
         """Tell when a meter was read, by our clock.
 
-        Of two values that are late by the same, and come a minute or more apart, none
-        was kept for later: then it is the clock that is late.
+        Of two values that are off by the same, and come a minute or more apart, none
+        was kept for later: then it is the clock that is off.
         """
         for channel in value.samples:
             if channel.context is Context.CLOCK:
                 return self.aligned.read(self.clock.read(value.at, now).at, now)
-        late = value.at is not None and now - value.at > APART
-        return self.clock.read(value.at, now, live=late).at
+        off = value.at is not None and abs(now - value.at) > APART
+        return self.clock.read(value.at, now, live=off).at
 
     def connector_of(self, event: MeterValuesReported) -> int:
         """Return the connector that meter values are of: its transaction knows best."""
