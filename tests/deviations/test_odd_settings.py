@@ -256,7 +256,7 @@ async def test_ocular_tells_half_of_a_long_setting(counter: Counter) -> None:
         before = len(asked(station, "GetConfiguration"))
         station.link.boot_again()
         await station.wait_for(
-            lambda before=before: len(asked(station, "GetConfiguration")) > before  # type: ignore[misc]
+            lambda before=before: len(asked(station, "GetConfiguration")) > before
         )
         await asyncio.sleep(0.2)
     written = [each["key"] for each in asked(station, "ChangeConfiguration")]
