@@ -344,7 +344,11 @@ async def test_a_charger_that_tells_nothing_of_a_session_is_asked(
     await house.add_station()
     station = await house.station()
     session = await house.start(station)
-    house.hub.station(STATION).open[session].last_heard -= timedelta(minutes=5)
+    known = house.hub.station(STATION)
+    assert known.booted_at is not None
+    known.booted_at -= timedelta(minutes=5)
+    known.open[session].last_heard -= timedelta(minutes=5)
+    house.hub.desk.links[STATION].connected_at -= timedelta(minutes=5)
     async_fire_time_changed(hass, utcnow() + POLLING_PACE)
     question = {"requestedMessage": "MeterValues", "connectorId": 1}
     await station.wait_for(lambda: ("TriggerMessage", question) in station.received)

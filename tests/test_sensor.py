@@ -90,6 +90,60 @@ async def test_a_session_as_it_goes_on_and_ends(house: LivedInHouse) -> None:
     )
 
 
+async def test_only_what_never_falls_is_added_up_by_the_energy_dashboard(
+    house: LivedInHouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Others give that to intervals and to a session's start, and hertz to RPM."""
+    monkeypatch.setattr(Entity, "entity_registry_enabled_default", True)
+    await house.add_station()
+    station = await house.station()
+    session = await house.start(station, meter_wh=16_000_000)
+    await house.measure(
+        station,
+        session,
+        Energy_Active_Import_Register=16_000_050,
+        Energy_Active_Import_Interval=50,
+        RPM=1500,
+        Frequency="50.01",
+    )
+    described = house.entities("sensor").values()
+    increasing = [
+        each["unique_id"]
+        for each in described
+        if (each["attributes"] or {}).get("state_class") == "total_increasing"
+    ]
+    assert set(increasing) == {f"{FIRST}_energy", f"{FIRST}_unassigned_energy"}
+    assert not [
+        each
+        for each in described
+        if (each["attributes"] or {}).get("device_class") == "frequency"
+    ]
+
+
+async def test_a_register_that_says_nothing_makes_no_spike(
+    hass: HomeAssistant, noon: FrozenDateTimeFactory, house: LivedInHouse
+) -> None:
+    """#1756: from 0 back to 16 MWh the Energy dashboard would count 16 MWh."""
+    await house.add_station()
+    station = await house.station()
+    shown: list[str] = []
+
+    @callback
+    def note(event: Event[EventStateChangedData]) -> None:
+        if (state := event.data["new_state"]) is not None:
+            shown.append(state.state)
+
+    session = await house.start(station, at=hours_ago(1), meter_wh=16_000_000)
+    energy = house.entity_id("sensor", f"{FIRST}_energy")
+    async_track_state_change_event(hass, energy, note)
+    for value in ("16001000", "", "0", "16002000", "none", "4294967295", "16003000"):
+        noon.tick(600)
+        await house.measure(station, session, Energy_Active_Import_Register=value)
+    noon.tick(600)
+    await house.stop(station, session, 16_004_000)
+    assert shown == ["16001.000", "16002.000", "16003.000", "16004.000"]
+
+
 async def test_a_session_is_on_its_users_account_when_it_has_ended(
     house: LivedInHouse,
 ) -> None:

@@ -697,12 +697,18 @@ class ChargingDesk:
         await link.commands.start(connector, token, limit_a, phases=phases)
 
     def _let_rest(self, station: Station, connector: int, now: datetime) -> None:
-        """Spare a station that needs a pause between sessions; raises TooSoon."""
+        """Spare a station that needs a pause after boots or sessions; raises TooSoon."""
+        profile = profile_of(station.info)
         last = station.connector(connector).last_session
-        if last is None or last.ended_at is None:
-            return
-        gap = timedelta(seconds=profile_of(station.info).restart_gap_s)
-        if (wait := last.ended_at + gap - now) > timedelta():
+        ends = (
+            since + timedelta(seconds=pause)
+            for since, pause in (
+                (station.booted_at, profile.settle_s),
+                (last.ended_at if last else None, profile.restart_gap_s),
+            )
+            if since is not None
+        )
+        if (wait := max(ends, default=now) - now) > timedelta():
             raise TooSoon(wait)
 
     def _payer(

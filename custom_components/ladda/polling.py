@@ -64,6 +64,7 @@ class Polling:
             return
         self._busy = True
         now = self._clock()
+        self._forget_ended()
         try:
             silent = {
                 identity: sessions
@@ -79,14 +80,25 @@ class Polling:
         finally:
             self._busy = False
 
+    def _forget_ended(self) -> None:
+        """Forget the sessions that have ended."""
+        going_on = {id_ for each in self._place.stations.values() for id_ in each.open}
+        self._asked = {id_: at for id_, at in self._asked.items() if id_ in going_on}
+
     def _silent_sessions(self, station: Station, now: datetime) -> list[Session]:
-        """List the sessions whose meter should have been heard of by now."""
+        """List the sessions whose meter should have been heard of by now.
+
+        A station that has just come, or booted, has to come to itself first.
+        """
         able = self._place.capabilities(station.identity)
         usual = timedelta(seconds=able.sample_interval_s or PACE.seconds)
+        came = self._place.link(station.identity).connected_at
+        if now < max(came, station.booted_at or came) + PATIENCE - PACE / 2:
+            return []
         return [
             opened.session
             for opened in station.open.values()
-            if now >= self._due(opened, usual) - PACE / 2  # looks come early and late
+            if now >= self._due(opened, usual) - PACE / 2  # looks may be early
         ]
 
     def _due(self, opened: OpenSession, usual: timedelta) -> datetime:

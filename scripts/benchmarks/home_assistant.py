@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import json
 import os
 from pathlib import Path
+import re
 import sqlite3
 from statistics import median
 import tempfile
@@ -230,7 +231,7 @@ async def _rows(database: Path) -> dict[str, int]:
     connection.close()
     kinds: dict[str, int] = {"sets of attributes": attributes}
     for name, rows in states:
-        kind = "state: " + name.lstrip("0123456789_")
+        kind = "state: " + re.sub(r"_\d+_", "_", name)
         kinds[kind] = kinds.get(kind, 0) + rows
     return kinds
 

@@ -123,17 +123,17 @@ async def test_who_reports_more_than_any_charger_keeps_is_slowed_down_and_stays(
 ) -> None:
     """An absurd number of readings, each of them good."""
     monkeypatch.setattr(patience, "REPLAY", 100)
-    monkeypatch.setattr(patience, "RATE", 500)
+    monkeypatch.setattr(patience, "RATE", 100)
     monkeypatch.setattr(patience, "EXHAUSTED_AFTER", 0.1)
     yard.garage = await yard.come("garage")
     loop = asyncio.get_running_loop()
     began = loop.time()
-    calls = readings(yard, 400)
+    calls = readings(yard, 250)
     saying = asyncio.create_task(say(yard.garage, *calls))
     for number in range(len(calls)):
         assert await hear(yard.garage) == [3, str(number), {}]
     await saying
-    assert loop.time() - began > 300 / 500
+    assert loop.time() - began > 150 / 100
     assert list(yard.odd) == ["more transaction messages than any charger keeps"]
     await yard.all_is_well()
 

@@ -3,14 +3,17 @@
 The rows are those of OCPP-J 1.6 §4 and its errata, and what stations were seen to send.
 """
 
+from datetime import timedelta
 import json
 from typing import Any
 
-from aiohttp import ClientWebSocketResponse, WSCloseCode
+from aiohttp import ClientWebSocketResponse, WSCloseCode, WSMsgType
 import pytest
 
 from custom_components.ladda.central_system.listener import MAX_FRAME
 from custom_components.ladda.charging.journal import Kind
+from custom_components.ladda.charging.model import ConnectorStatus
+from custom_components.ladda.charging.session import Flag
 from tests.central_system.door import ask, hear, say, the_end, until
 from tests.desk.wire import stamp
 
@@ -48,7 +51,8 @@ def register(value: Any) -> dict[str, Any]:
 
 NOT_A_CALL = {
     "not JSON": "hello",
-    "bad UTF-8 is no JSON either": '["\ufffd',
+    "bad UTF-8 is no JSON either": b"\xff\xfe[2,\xc3",
+    "NaN alone": "NaN",
     "a word that JSON does not know": '[2,"x","Heartbeat",{"a":undefined}]',
     "nesting without end": '[2,"x","Heartbeat",' + "[" * 50_000,
     "not an array": {"action": "Heartbeat"},
@@ -70,7 +74,10 @@ NOT_A_CALL = {
 async def test_what_is_no_call_is_dropped_and_counted(
     yard: Neighbours, frame: Any
 ) -> None:
-    await say(yard.garage, frame)
+    if isinstance(frame, bytes):
+        await yard.garage.send_frame(frame, WSMsgType.TEXT)
+    else:
+        await say(yard.garage, frame)
     assert (await ask(yard.garage, ECHO))[:2] == [3, "echo"]
     assert sum(yard.odd.values()) == 1
     await yard.all_is_well()
@@ -111,6 +118,11 @@ REFUSED = {
         call("Authorize", idTag=["04AA11"]),
         "x",
         "TypeConstraintViolation",
+    ),
+    "a tag that is too long to be told from others": (
+        call("Authorize", idTag="0" * 256),
+        "x",
+        "PropertyConstraintViolation",
     ),
     "a status that is missing": (
         call("StatusNotification", connectorId=1),
@@ -198,6 +210,7 @@ TAKEN = {
         chargePointModel="{{ states('lock.door') }}'; drop table session; --",
         chargePointSerialNumber="../../etc\x00\x1b[31m\u202e",
     ),
+    "a number for a text": call("Authorize", idTag=4711.5),
     "a tag that is code somewhere else": call(
         "Authorize", idTag="{{ 7 * 7 }}<b>\x00' or 1=1"
     ),
@@ -216,6 +229,17 @@ TAKEN = {
     ),
     "a stop with an id that cannot be": call(
         "StopTransaction", transactionId=2**63 - 1, meterStop=9999, timestamp=AT
+    ),
+    "no tag, no time and no register at the start": call(
+        "StartTransaction", connectorId=2
+    ),
+    "no time and no register at the stop": call("StopTransaction", transactionId=4711),
+    "a start in text and stroke": call(
+        "StartTransaction",
+        connectorId="2",
+        idTag="04BB22",
+        meterStart="7.5",
+        timestamp="soon",
     ),
     "a reason that nobody knows": call(
         "StopTransaction", transactionId=4711, reason="EVDisconnect", timestamp=AT
@@ -321,6 +345,110 @@ async def test_who_is_not_accepted_gets_nothing_but_a_boot(yard: Neighbours) -> 
     assert (await ask(stranger, boot))[2]["status"] == "Pending"
     refused = yard.counter.central.oddities.of("strangers")
     assert refused == {"SecurityError: the station is not accepted": 4}
+    await yard.all_is_well()
+
+
+# --- what is kept of it ---------------------------------------------------------------
+
+
+async def test_a_text_that_is_too_long_is_kept_cut_off(yard: Neighbours) -> None:
+    """Where it is code somewhere else it is kept as the text that it is."""
+    code = "{{ states('lock.door') }}'; drop table session; --"
+    told = call("BootNotification", chargePointVendor="V" * 500, chargePointModel=code)
+    await ask(yard.garage, told)
+    info = yard.counter.desk.stations["garage"].info
+    assert info is not None
+    assert (info.vendor, info.model) == ("V" * 255, code)
+    await yard.all_is_well()
+
+
+async def test_a_connector_that_nobody_heard_of_is_there_from_then_on(
+    yard: Neighbours,
+) -> None:
+    told = call("StatusNotification", connectorId=9, status="Charging")
+    await ask(yard.garage, told)
+    connectors = yard.counter.desk.stations["garage"].connectors
+    assert connectors[9].status is ConnectorStatus.CHARGING
+    for number in (-1, 17):
+        told = call("StatusNotification", connectorId=number, status="Charging")
+        assert (await ask(yard.garage, told))[2] == "PropertyConstraintViolation"
+        assert number not in connectors
+    await yard.all_is_well()
+
+
+SALVAGED: dict[str, dict[str, Any]] = {
+    "a bad time": {"timestamp": "soon"},
+    "a register that is no number": {"meterStart": "much", "meterStop": "more"},
+    "a register beyond all measure": {"meterStart": "1e300", "meterStop": "1e300"},
+    "a connector, and an id, that cannot be": {
+        "connectorId": 99,
+        "transactionId": "mine",
+    },
+}
+
+
+@pytest.mark.parametrize("odd", SALVAGED.values(), ids=SALVAGED)
+async def test_a_start_and_a_stop_are_salvaged_and_kept_as_they_came(
+    yard: Neighbours, odd: dict[str, Any]
+) -> None:
+    """An error answer would cost the session; a person can see what it was."""
+    now = stamp(yard.counter.clock())
+    good = {"connectorId": 1, "idTag": "04BB22", "meterStart": 500, "timestamp": now}
+    told = good | {key: odd[key] for key in good.keys() & odd.keys()}
+    ws = yard.drive
+    heard = await ask(ws, call("StartTransaction", **told))
+    assert heard[2]["idTagInfo"]["status"] == "Accepted"
+    assert heard[2]["transactionId"] > 0
+    id_ = heard[2]["transactionId"]
+    good = {"transactionId": id_, "meterStop": 500, "timestamp": now}
+    told_at_end = good | {key: odd[key] for key in good.keys() & odd.keys()}
+    assert await ask(ws, call("StopTransaction", **told_at_end)) == [3, "x", {}]
+    kept = {}
+    for kind in (Kind.START, Kind.STOP, Kind.ORPHAN_STOP):
+        for entry in await yard.counter.desk.ledger.entries(kind=kind, station="drive"):
+            kept[kind] = json.loads(entry.data["salvaged"])
+    assert kept[Kind.START] == told
+    assert kept.get(Kind.STOP, kept.get(Kind.ORPHAN_STOP)) == told_at_end
+    await yard.all_is_well()
+
+
+async def test_a_bad_time_is_that_of_its_arrival(yard: Neighbours) -> None:
+    for bad in ("soon", "1970-01-01T00:00:00Z", "2999-01-01T00:00:00Z"):
+        now = yard.counter.clock()
+        told = {"connectorId": 1, "idTag": "04BB22", "meterStart": 5, "timestamp": bad}
+        heard = await ask(yard.drive, call("StartTransaction", **told))
+        session = await yard.counter.desk.ledger.session(heard[2]["transactionId"])
+        assert session is not None
+        assert abs(session.started_at - now) < timedelta(seconds=5)
+        assert Flag.CLOCK_CORRECTED in session.flags
+        yard.counter.clock.travel(minutes=1)
+        told = {"transactionId": session.id, "meterStop": 5}
+        await ask(yard.drive, call("StopTransaction", **told))
+    await yard.all_is_well()
+
+
+@pytest.mark.parametrize(
+    "value",
+    ["", " ", "abc", "-5", "1e300", "NaN", "Infinity", "99999999", None, [], True, 0],
+    ids=repr,
+)
+async def test_a_value_that_cannot_be_moves_no_register(
+    yard: Neighbours, value: Any
+) -> None:
+    """A wrong zero, or a jump, would be money."""
+    told = meter(register("1500"), transactionId=yard.session)
+    now = stamp(yard.counter.clock())
+    await ask(yard.garage, json.loads(json.dumps(told).replace(AT, now)))
+    station = yard.counter.desk.stations["garage"]
+    energy = station.open[yard.session].energy
+    assert energy.delivered_wh == 500
+    yard.counter.clock.travel(minutes=1)
+    now = stamp(yard.counter.clock())
+    told = meter(register(value), transactionId=yard.session)
+    heard = await ask(yard.garage, json.loads(json.dumps(told).replace(AT, now)))
+    assert heard == [3, "x", {}]
+    assert energy.delivered_wh == 500
+    assert station.connector(1).register_wh == 1500
     await yard.all_is_well()
 
 

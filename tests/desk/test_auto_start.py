@@ -121,3 +121,16 @@ async def test_a_station_that_needs_a_rest_gets_it(
     assert asked(station) == 1
     await station.wait_transaction(1)
     assert asked(station) == 2
+
+
+async def test_a_station_that_has_just_booted_comes_to_itself_first(
+    counter: Counter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Wallbox boots again where it is asked too early."""
+    tired = replace(profile_of(None), settle_s=0.6)
+    monkeypatch.setattr(desk, "profile_of", lambda _: tired)
+    station = await station_of(counter)
+    await station.plug_in(1, Car())
+    await asyncio.sleep(0.3)
+    assert asked(station) == 0
+    await station.wait_transaction(1)

@@ -21,7 +21,7 @@ from custom_components.ladda.central_system import (
     profile_of,
 )
 from custom_components.ladda.central_system.ocpp16.profiles import PROFILES
-from custom_components.ladda.charging.model import StationInfo
+from custom_components.ladda.charging.model import ConnectorStatus, StationInfo
 from custom_components.ladda.refusals import TooSoon
 from tests.desk.counter import Counter, house
 from tests.desk.wire import start, stop
@@ -100,12 +100,19 @@ async def test_values_of_settings_of_any_type(counter: Counter) -> None:
                 "readonly": True,
                 "value": "Core, FirmwareManagement, SmartCharging",  # CTEK, #500
             },
+            {
+                "key": "MeterValuesSampledData",
+                "readonly": True,
+                "value": ["Energy.Active.Import.Register", "Voltage"],
+            },
             {"key": "Odd", "value": None},
             {"value": "nothing"},
             None,
         ]
     }
-    await ready(counter, station)
+    known = await ready(counter, station)
+    assert known["MeterValuesSampledData"] == "Energy.Active.Import.Register,Voltage"
+    assert known["LocalPreAuthorize"] == "false"
     able = counter.desk.capabilities("garage")
     assert able.connectors == 2
     assert able.rate_units == {"w"}
@@ -297,6 +304,41 @@ async def test_huawei_takes_watts_only(counter: Counter) -> None:
     ]
 
 
+async def test_grizzl_e_takes_a_limit_of_the_station_and_ignores_it(
+    counter: Counter,
+) -> None:
+    """Firmware 03.09: it obeys one for the connector, which it is asked for first."""
+    station = await counter.station("garage")
+
+    def answer(payload: dict[str, Any]) -> dict[str, Any]:
+        purpose = profile_in(payload)["chargingProfilePurpose"]
+        if purpose != "ChargePointMaxProfile":
+            obeyed.append(purpose)
+        return {"status": "Accepted"}
+
+    obeyed: list[str] = []
+    station.answers["SetChargingProfile"] = answer
+    await counter.desk.limits.set("garage", 1, Decimal(10))
+    assert obeyed == ["TxDefaultProfile"]
+
+
+async def test_schneider_is_paused_by_a_limit_and_not_by_a_stop(
+    counter: Counter,
+) -> None:
+    """#918: after a stop it starts no more until the car is unplugged."""
+    station = await counter.station("garage")
+    await station.plug_in(1, Car())
+    await counter.desk.start_charging("garage", 1, "anna")
+    await station.wait_status(1, "Charging")
+    station.answers["RemoteStartTransaction"] = {"status": "Rejected"}
+    await counter.desk.limits.set("garage", 1, Decimal(0))
+    await station.wait_status(1, "SuspendedEVSE")
+    await counter.desk.limits.set("garage", 1, Decimal(16))
+    await station.wait_status(1, "Charging")
+    assert asked(station, "RemoteStopTransaction") == []
+    assert len(await counter.sessions()) == 1
+
+
 async def test_smart_charging_that_is_not_advertised_is_tried(counter: Counter) -> None:
     """BG SyncEV."""
     station = counter.stranger("garage")
@@ -389,6 +431,34 @@ async def test_foxess_is_not_asked_to_start_within_minutes_of_a_stop(
     counter.clock.travel(minutes=2)
     station.answers["RemoteStartTransaction"] = {"status": "Accepted"}
     await counter.desk.start_charging("garage", 1, "anna")
+
+
+async def test_en_plus_ends_a_session_when_it_is_paused(counter: Counter) -> None:
+    """evcc#15552, #33020: it goes to Finishing, from where it is started again."""
+    station = await counter.station("garage")
+    await station.plug_in(1, Car())
+    await counter.desk.start_charging("garage", 1, "anna")
+    await station.wait_transaction(1)
+
+    def end_below_minimum(payload: dict[str, Any]) -> dict[str, Any]:
+        [period] = profile_in(payload)["chargingSchedule"]["chargingSchedulePeriod"]
+        if period["limit"] < 6:
+            station.controller.stop(1, "Other")
+        return {"status": "Accepted"}
+
+    station.answers["SetChargingProfile"] = end_below_minimum
+    await counter.desk.limits.set("garage", 1, Decimal(0))
+    known = counter.desk.stations["garage"]
+    await station.wait_for(lambda: not known.open)
+    await station.wait_for(
+        lambda: known.connector(1).status is ConnectorStatus.FINISHING
+    )
+    await counter.desk.limits.set("garage", 1, Decimal(16))
+    await counter.desk.start_charging("garage", 1, "anna")
+    await station.wait_transaction(1)
+    first, second = await counter.sessions()
+    assert (first.closing, first.user) == ("reported", "anna")
+    assert (second.is_open, second.user) == (True, "anna")
 
 
 async def test_a_start_is_asked_for_from_finishing_too(counter: Counter) -> None:

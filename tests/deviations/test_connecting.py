@@ -102,6 +102,15 @@ async def test_an_idle_station_that_goes_all_the_same_is_back_as_it_was(
     assert [action for action, _ in station.sent].count("BootNotification") == boots
 
 
+async def test_wallbox_logs_in_with_an_empty_password(counter: Counter) -> None:
+    """lbbrhzn, supported-devices.md: it can have no other, and nobody asks for one."""
+    async with ClientSession() as client:
+        nothing = basic("garage", b"")
+        ws = await connect(client, counter, "garage", headers=nothing)
+        assert (await ask(ws, [2, "1", "Heartbeat", {}]))[0] == 3
+        await ws.close()
+
+
 async def test_wallbox_does_not_say_that_it_booted(counter: Counter) -> None:
     """evcc: firmware 6 comes back without a BootNotification."""
     async with ClientSession() as client:

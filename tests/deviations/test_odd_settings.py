@@ -200,17 +200,85 @@ async def test_a_station_that_does_not_read_its_meter_by_the_clock(
     assert tried.count("ClockAlignedDataInterval") == 1
 
 
-async def test_few_settings_are_told_at_a_time_and_never_all(counter: Counter) -> None:
+@pytest.mark.parametrize("refuses_more", [True, False])
+@pytest.mark.parametrize("most", [4, 1])
+async def test_few_settings_are_told_at_a_time_and_never_all(
+    counter: Counter, most: int, refuses_more: bool
+) -> None:
+    """#1300, §5 row 11: what is more than it can tell is refused, or cut off."""
     station = counter.stranger("garage", settings={"ConnectionTimeOut": "7"})
 
     def answer(payload: dict[str, Any]) -> Any:
         keys = payload.get("key") or []
-        return told(station, keys[:4]) if keys else InternalError({})
+        if not keys or (refuses_more and len(keys) > most):
+            return InternalError({})
+        return told(station, keys[:most])
 
     station.answers["GetConfiguration"] = answer
     known = await ready(counter, station)
     assert known["ConnectionTimeOut"] == "180"
     assert known["NumberOfConnectors"] == "1"
+
+
+async def test_abb_says_that_it_knows_no_setting_at_all(counter: Counter) -> None:
+    """#169: an old firmware, which takes none either. It is asked once."""
+    station = counter.stranger("garage")
+    station.answers["GetConfiguration"] = lambda payload: {
+        "configurationKey": [],
+        "unknownKey": payload.get("key", []),
+    }
+    station.answers["ChangeConfiguration"] = {"status": "NotSupported"}
+    assert await ready(counter, station) == {}
+    assert asked(station, "ChangeConfiguration") == []
+    by_name = [each for each in asked(station, "GetConfiguration") if "key" in each]
+    station.link.boot_again()
+    await asyncio.sleep(0.3)
+    again = [each for each in asked(station, "GetConfiguration") if "key" in each]
+    assert again == by_name
+    answer = await station.send("StartTransaction", start("04AA11", counter.clock(), 0))
+    assert answer["idTagInfo"]["status"] == "Accepted"
+
+
+async def test_ocular_tells_half_of_a_long_setting(counter: Counter) -> None:
+    """#1803: it took all of it, and is not given it again each time it boots."""
+    station = counter.stranger("garage")
+
+    def answer(payload: dict[str, Any]) -> Any:
+        known = told(station, payload.get("key") or station.settings.keys())
+        for each in known["configurationKey"]:
+            each["value"] = each.get("value", "")[:20]
+        return known
+
+    station.answers["GetConfiguration"] = answer
+    await ready(counter, station)
+    assert station.settings["MeterValuesSampledData"].endswith(",SoC")
+    for _ in range(2):
+        before = len(asked(station, "GetConfiguration"))
+        station.link.boot_again()
+        await station.wait_for(
+            lambda before=before: len(asked(station, "GetConfiguration")) > before
+        )
+        await asyncio.sleep(0.2)
+    written = [each["key"] for each in asked(station, "ChangeConfiguration")]
+    assert written.count("MeterValuesSampledData") == 1
+
+
+async def test_grizzl_e_lets_nobody_choose_what_it_measures(counter: Counter) -> None:
+    """#899, §5 row 8; Timxon lets nobody set ClockAlignedDataInterval."""
+    fixed = {"MeterValuesSampledData", "ClockAlignedDataInterval"}
+    station = counter.stranger("garage")
+
+    def answer(payload: dict[str, Any]) -> Any:
+        known = told(station, payload.get("key") or station.settings.keys())
+        for each in known["configurationKey"]:
+            each["readonly"] |= each["key"] in fixed
+        return known
+
+    station.answers["GetConfiguration"] = answer
+    await ready(counter, station)
+    written = {each["key"] for each in asked(station, "ChangeConfiguration")}
+    assert "ConnectionTimeOut" in written
+    assert not written & fixed
 
 
 async def test_alfen_takes_so_many_measurands_and_no_more(counter: Counter) -> None:

@@ -9,7 +9,7 @@ from tests.desk.counter import Counter
 from tests.desk.wire import meter_values, start, stop
 from tests.station_simulator import SimulatedStation
 
-from .test_asking import asked
+from .test_asking import asked, ready
 
 pytestmark = pytest.mark.usefixtures("little_time")
 
@@ -55,7 +55,16 @@ class SilentCar:
 @pytest.fixture
 async def car(counter: Counter) -> SilentCar:
     """Return a session that goes on, at a station that tells nothing by itself."""
-    silent = SilentCar(counter, await counter.station("garage"))
+    station = counter.stranger("garage")
+
+    def answer(payload: dict[str, Any]) -> dict[str, str]:
+        if "Aligned" in payload["key"]:
+            return {"status": "NotSupported"}
+        return {"status": station.settings.change(payload["key"], payload["value"])}
+
+    station.answers["ChangeConfiguration"] = answer
+    silent = SilentCar(counter, station)
+    await ready(counter, station)
     await silent.begin()
     return silent
 
@@ -115,6 +124,23 @@ async def test_who_agrees_and_tells_nothing_is_asked_seldom(car: SilentCar) -> N
     for _ in range(41):
         await car.look(answered=False)
     assert len(car.questions()) == 2  # after a minute and a half, and ten minutes later
+
+
+async def test_who_has_just_come_is_left_alone_at_first(car: SilentCar) -> None:
+    """Some do not survive being asked anything then."""
+    car.counter.clock.travel(minutes=60)
+    links = car.counter.desk.links
+    before = links["garage"]
+    await car.station.link.hang_up()
+    await car.station.wait_for(
+        lambda: links.get("garage") not in (None, before) and car.station.is_online
+    )
+    assert [await car.look() for _ in range(2)] == [0, 0]
+    known = car.counter.desk.stations["garage"]
+    booted_at = known.booted_at
+    car.station.link.boot_again()
+    await car.station.wait_for(lambda: known.booted_at != booted_at)
+    assert [await car.look() for _ in range(3)] == [0, 0, 1]
 
 
 async def test_who_is_away_or_charges_nothing_is_not_asked(

@@ -29,14 +29,14 @@ def timed(
 def _moment_of(station: Station, value: MeterValue, now: datetime) -> datetime:
     """Tell when a meter was read, by our clock.
 
-    Of two values that are late by the same, and come a minute or more apart, none
-    was kept for later: then it is the clock that is late.
+    Of two values that are off by the same, and come a minute or more apart, none
+    was kept for later: then it is the clock that is off.
     """
     for channel in value.samples:
         if channel.context is Context.CLOCK:
             return station.aligned.read(station.clock.read(value.at, now).at, now)
-    late = value.at is not None and now - value.at > APART
-    return station.clock.read(value.at, now, live=late).at
+    off = value.at is not None and abs(now - value.at) > APART
+    return station.clock.read(value.at, now, live=off).at
 
 
 def plan_meter_values(
