@@ -230,6 +230,12 @@ TAKEN = {
     "a stop with an id that cannot be": call(
         "StopTransaction", transactionId=2**63 - 1, meterStop=9999, timestamp=AT
     ),
+    "a stop with an id beyond all databases": call(
+        "StopTransaction", transactionId=2**64 - 1, meterStop=9999, timestamp=AT
+    ),
+    "an id of meter values beyond all databases": meter(
+        register("1500"), transactionId=2**64 - 1
+    ),
     "no tag, no time and no register at the start": call(
         "StartTransaction", connectorId=2
     ),

@@ -119,6 +119,9 @@ async def test_charge_amps_tells_hertz_beside_what_flows(counter: Counter) -> No
         (sample(16, AMPS), Measurand.CURRENT, 16),
         (sample(" 16 ", AMPS), Measurand.CURRENT, 16),
         (sample("", AMPS), Measurand.CURRENT, None),
+        (sample("-16", AMPS), Measurand.CURRENT, None),
+        (sample("-3600", "Power.Active.Import"), Measurand.POWER, None),
+        (sample("-5", "Temperature"), Measurand.TEMPERATURE, -5),
         (sample("16", AMPS, unit="furlong"), Measurand.CURRENT, None),
         (sample("16", "Current.Import.Fancy"), Measurand.CURRENT, None),
         (sample("16", "Current.Export"), Measurand.CURRENT, None),  # Grizzl-E, #176

@@ -210,6 +210,17 @@ DEVIATIONS = {
         stop={"meterStop": 5000},
         method=Method.REGISTER,
     ),
+    "Growatt: the register of the begin, beside the power of now": Deviation(
+        between=(
+            meter(
+                sample("6000", "Power.Active.Import", context="Sample.Periodic"),
+                sample("1000", context="Transaction.Begin"),
+            ),
+        )
+        * 3,
+        so_far_wh=3000,
+        method=Method.POWER,
+    ),
     "BG SyncEV: no samples at all": Deviation(method=Method.START_AND_STOP),
     "BG SyncEV: measurands of its own (#1900)": Deviation(
         between=(meter(sample("7", "Vendor.Temperature"), sample("2000")),),
