@@ -66,11 +66,15 @@ async def test_a_station_that_never_answers_pings_has_more_time(
     await reading
 
 
-async def test_a_station_that_talks_is_not_pinged(door: Door) -> None:
+async def test_a_station_that_talks_is_not_pinged(
+    door: Door, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pings_apart = 20 * INTERVAL  # for a busy machine is late
+    monkeypatch.setattr(listener, "PING_INTERVAL", pings_apart)
     ws = await door.come(autoping=False)
     for _ in range(60):
         assert await ask(ws, HEARTBEAT) == ALIVE  # else a ping would come instead
-        await asyncio.sleep(INTERVAL / 20)  # far less, for a busy machine is late
+        await asyncio.sleep(pings_apart / 60)
 
 
 async def test_a_stations_own_pings_are_answered_and_count(door: Door) -> None:
@@ -178,7 +182,12 @@ async def test_a_station_that_takes_nothing_is_cut_off(door: Door) -> None:
         await call
 
 
-async def test_a_station_that_takes_little_at_a_time_stays(door: Door) -> None:
+async def test_a_station_that_takes_little_at_a_time_stays(
+    door: Door, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(listener, "LOOK_INTERVAL", INTERVAL)
+    cut_off_after = STUCK_LOOKS * INTERVAL
+
     async def decide(event: StationEvent) -> Decision:
         return VendorAnswer(known=True, data="x" * 60_000)
 
@@ -192,7 +201,7 @@ async def test_a_station_that_takes_little_at_a_time_stays(door: Door) -> None:
     while not gone(door)() and door.link().rpc.unsent:
         await loop.sock_recv(slow, 100_000)
         await asyncio.sleep(INTERVAL / 30)
-    assert loop.time() - began > INTERVAL * 3
+    assert loop.time() - began > cut_off_after
     assert not gone(door)()
     slow.close()
 
