@@ -17,6 +17,7 @@ from custom_components.ladda.desk import ChargingDesk, Stranger
 from custom_components.ladda.household import House, StationOptions
 from custom_components.ladda.ledger import Ledger, SessionQuery
 from tests.station_simulator import SimulatedStation
+from tests.station_simulator.wire import Payload
 
 ANNA = User(id="anna", name="Anna", tokens=("04AA11",))
 BO = User(id="bo", name="Bo", tokens=("04BB22",), tariff="spot")
@@ -136,6 +137,25 @@ class Counter:
     async def station(self, identity: str, **options: object) -> SimulatedStation:
         """Switch a station on and wait until it is accepted."""
         station = self.stranger(identity, **options)
+        await station.start()
+        await station.wait_registered()
+        return station
+
+    async def mute(self, identity: str, **options: object) -> SimulatedStation:
+        """Switch on a station that tells only what a test lets it tell.
+
+        It does not read its meter by the clock, of which a travelling one would make
+        many readings.
+        """
+        station = self.stranger(identity, **options)
+
+        def change(payload: Payload) -> Payload:
+            key, value = payload["key"], payload["value"]
+            if key == "ClockAlignedDataInterval":
+                return {"status": "Rejected"}
+            return {"status": station.settings.change(key, value)}
+
+        station.answers["ChangeConfiguration"] = change
         await station.start()
         await station.wait_registered()
         return station

@@ -41,7 +41,7 @@ def so_far(counter: Counter, id_: int) -> Any:
 async def test_two_connectors_that_start_in_one_second_get_two_ids(
     counter: Counter,
 ) -> None:
-    station = await counter.station("garage", connectors=2)
+    station = await counter.mute("garage", connectors=2)
     at = counter.clock()
     told = [start("04AA11", at, 0, 1), start("04BB22", at, 0, 2)]
     first, second = [await station.send("StartTransaction", each) for each in told]
@@ -52,7 +52,7 @@ async def test_two_connectors_that_start_in_one_second_get_two_ids(
 async def test_a_session_that_was_kept_offline_lasts_as_long_as_it_did(
     counter: Counter,
 ) -> None:
-    station = await counter.station("garage")
+    station = await counter.mute("garage")
     begun = counter.clock()
     counter.clock.travel(hours=3)
     answer = await station.send("StartTransaction", start("04AA11", begun, 0))
@@ -69,7 +69,7 @@ async def test_a_session_that_was_kept_offline_lasts_as_long_as_it_did(
 async def test_a_stop_of_an_unknown_transaction_ends_no_session_on_connector_1(
     counter: Counter,
 ) -> None:
-    station = await counter.station("garage")
+    station = await counter.mute("garage")
     id_ = await begin(counter, station)
     await read(counter, station, 2000, id_)
     told = stop(424242, counter.clock(), 50)
@@ -87,7 +87,7 @@ async def test_a_restart_in_mid_session_loses_nothing(
 ) -> None:
     path = tmp_path / "ladda.db"
     async with at_the_desk(path, house("garage")) as counter:
-        station = await counter.station("garage")
+        station = await counter.mute("garage")
         id_ = await begin(counter, station)
         await read(counter, station, 6000, id_)
         clock = counter.clock
@@ -117,7 +117,7 @@ async def test_a_session_is_stopped_from_here_after_a_restart(tmp_path: Path) ->
     """The peer forgets the id: the car charges to the end."""
     path = tmp_path / "ladda.db"
     async with at_the_desk(path, house("garage")) as counter:
-        id_ = await begin(counter, await counter.station("garage"))
+        id_ = await begin(counter, await counter.mute("garage"))
         clock = counter.clock
     async with (
         at_the_desk(path, house("garage"), clock=clock) as counter,
@@ -140,7 +140,7 @@ async def test_a_session_is_stopped_from_here_after_a_restart(tmp_path: Path) ->
 async def test_what_an_old_transaction_tells_late_does_not_move_the_next(
     counter: Counter,
 ) -> None:
-    station = await counter.station("garage")
+    station = await counter.mute("garage")
     first = await begin(counter, station)
     begun = counter.clock()
     counter.clock.travel(minutes=30)
@@ -161,7 +161,7 @@ async def test_a_start_without_a_register_is_not_the_start_before(
     counter: Counter,
 ) -> None:
     """The peer keeps the register of the last start: 7.0 kWh instead of 1.0."""
-    station = await counter.station("garage")
+    station = await counter.mute("garage")
     first = await begin(counter, station)
     counter.clock.travel(minutes=30)
     await station.send("StopTransaction", stop(first, counter.clock(), 7000))
@@ -177,7 +177,7 @@ async def test_a_start_without_a_register_is_not_the_start_before(
 async def test_two_starts_in_words_that_do_not_say_where_are_not_one_bill(
     counter: Counter,
 ) -> None:
-    station = await counter.station("garage", connectors=2)
+    station = await counter.mute("garage", connectors=2)
     known = counter.desk.stations["garage"]
     await station.wait_for(lambda: "known" in known.settings)
     annas = await begin(counter, station)
@@ -195,7 +195,7 @@ async def test_two_starts_in_words_that_do_not_say_where_are_not_one_bill(
 async def test_a_new_meter_that_starts_at_zero_is_still_a_lifetime_register(
     counter: Counter,
 ) -> None:
-    station = await counter.station("garage")
+    station = await counter.mute("garage")
     first = await begin(counter, station, 0)
     await read(counter, station, 2000, first)
     await station.send("StopTransaction", stop(first, counter.clock(), 2000))
@@ -213,7 +213,7 @@ async def test_a_new_meter_that_starts_at_zero_is_still_a_lifetime_register(
 async def test_a_value_that_says_nothing_is_no_zero(
     counter: Counter, nothing: str
 ) -> None:
-    station = await counter.station("garage")
+    station = await counter.mute("garage")
     id_ = await begin(counter, station, 16_000_000)
     await read(counter, station, 16_000_100, id_)
     await read(counter, station, nothing, id_)
@@ -225,7 +225,7 @@ async def test_a_value_that_says_nothing_is_no_zero(
 
 
 async def test_meter_values_without_an_id_move_the_session(counter: Counter) -> None:
-    station = await counter.station("garage")
+    station = await counter.mute("garage")
     id_ = await begin(counter, station)
     await read(counter, station, 3000)
     assert so_far(counter, id_) == 2000
@@ -236,7 +236,7 @@ async def test_a_stale_id_between_sessions_makes_no_session(
     counter: Counter, stale: int
 ) -> None:
     """Wallbox, #511; Alfen, #45."""
-    station = await counter.station("garage")
+    station = await counter.mute("garage")
     await read(counter, station, 5000, stale)
     assert await counter.sessions() == []
     assert counter.desk.stations["garage"].connector(1).register_wh == 5000
@@ -246,7 +246,7 @@ async def test_a_register_that_falls_to_zero_and_back_is_no_energy(
     counter: Counter,
 ) -> None:
     """#1756, #1776."""
-    station = await counter.station("garage")
+    station = await counter.mute("garage")
     connector = counter.desk.stations["garage"].connector(1)
     shown = []
     for wh in (358_000, 0, 358_000, 0, 358_010):
@@ -261,7 +261,7 @@ async def test_messages_of_two_stations_with_one_name_for_the_connector_do_not_m
     counter: Counter,
 ) -> None:
     """#1991."""
-    garage, drive = [await counter.station(name) for name in ("garage", "drive")]
+    garage, drive = [await counter.mute(name) for name in ("garage", "drive")]
     id_ = await begin(counter, garage)
     await read(counter, drive, 900_000, id_)
     await read(counter, garage, 2000, id_)
@@ -272,7 +272,7 @@ async def test_a_thousand_stale_messages_write_one_line(
     counter: Counter, caplog: pytest.LogCaptureFixture
 ) -> None:
     """#1646: others wrote 24 186."""
-    station = await counter.station("garage")
+    station = await counter.mute("garage")
     for number in range(100):
         told = stop(900_000 + number, counter.clock(), 1)
         await station.send("StopTransaction", told)

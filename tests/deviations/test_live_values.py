@@ -9,14 +9,14 @@ from custom_components.ladda.charging.model import Measurand, Phase
 from tests.desk.counter import Counter
 from tests.desk.wire import start
 
-from .test_sessions import Now, meter, mute, sample, stamp
+from .test_sessions import Now, meter, sample, stamp
 
 AMPS = "Current.Import"
 
 
 async def tell(counter: Counter, *samples: dict[str, Any]) -> None:
     """Let a station in mid-session tell what it measures."""
-    station = await mute(counter)
+    station = await counter.mute("garage")
     told = start("04AA11", counter.clock(), 0)
     id_ = (await station.send("StartTransaction", told))["transactionId"]
     action, payload = meter(*samples)(Now(id_, stamp(counter.clock())))

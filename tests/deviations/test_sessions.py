@@ -367,20 +367,11 @@ class Story:
         assert await self.station.send(action, given) == {}
 
 
-async def mute(counter: Counter) -> SimulatedStation:
-    """Switch on a station that keeps its settings, and so tells nothing by itself."""
-    station = counter.stranger("garage")
-    station.answers["ChangeConfiguration"] = {"status": "Rejected"}
-    await station.start()
-    await station.wait_registered()
-    return station
-
-
 @pytest.mark.parametrize("deviation", DEVIATIONS.values(), ids=DEVIATIONS)
 async def test_the_energy_is_right_though(
     counter: Counter, deviation: Deviation
 ) -> None:
-    station = await mute(counter)
+    station = await counter.mute("garage")
     session = await Story(counter, station).tell(deviation)
     assert session.energy_wh == deviation.energy_wh
     assert session.cost == Decimal("12.50")
@@ -396,7 +387,7 @@ async def test_growatt_tells_local_time_with_its_offset(
     counter: Counter, offset_hours: int
 ) -> None:
     """#1709."""
-    station = await mute(counter)
+    station = await counter.mute("garage")
     zone = timezone(timedelta(hours=offset_hours))
     begun = counter.clock().replace(microsecond=0)
     counter.clock.travel(hours=1)
@@ -413,7 +404,7 @@ async def test_growatt_tells_local_time_with_its_offset(
 
 async def test_growatt_tells_local_time_as_if_it_were_utc(counter: Counter) -> None:
     """evcc#10399."""
-    station = await mute(counter)
+    station = await counter.mute("garage")
     begun = counter.clock()
     local = timedelta(hours=2)
     answer = await station.send("StartTransaction", start("04AA11", begun + local, 0))
@@ -432,7 +423,7 @@ async def test_simpson_and_partners_starts_again_with_the_same_words(
     counter: Counter,
 ) -> None:
     """#1749."""
-    station = await mute(counter)
+    station = await counter.mute("garage")
     begin = start("04AA11", counter.clock(), 1000)
     first = await station.send("StartTransaction", begin)
     counter.clock.travel(minutes=2)
@@ -442,7 +433,7 @@ async def test_simpson_and_partners_starts_again_with_the_same_words(
 
 async def test_zaptec_never_says_that_a_session_ended(counter: Counter) -> None:
     """evcc, connector_test.go."""
-    station = await mute(counter)
+    station = await counter.mute("garage")
     told = start("04AA11", counter.clock(), 1000)
     first = (await station.send("StartTransaction", told))["transactionId"]
     counter.clock.travel(minutes=30)
@@ -460,7 +451,7 @@ async def test_the_gap_between_two_sessions_is_nobodys_negative_energy(
     counter: Counter,
 ) -> None:
     """Wallbox, #1069: the next session starts below where the last one stopped."""
-    station = await mute(counter)
+    station = await counter.mute("garage")
     story = Story(counter, station)
     first = await story.tell(Deviation())
     counter.clock.travel(hours=1)

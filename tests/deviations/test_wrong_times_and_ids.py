@@ -12,7 +12,6 @@ from tests.desk.wire import meter_values, start, stop
 from tests.station_simulator import SimulatedStation
 
 from .test_failures import begin, read, so_far
-from .test_sessions import mute
 
 LITTLE = timedelta(seconds=5)
 
@@ -36,7 +35,7 @@ async def test_a_station_without_the_time_is_billed_by_ours(
     counter: Counter, stamped: Any
 ) -> None:
     """MicroOcpp#354, §5 row 20: it has not been told the time yet."""
-    station = await mute(counter)
+    station = await counter.mute("garage")
     begun = counter.clock()
     told = start("04AA11", begun, 1000) | {"timestamp": stamped}
     id_ = (await station.send("StartTransaction", told))["transactionId"]
@@ -57,7 +56,7 @@ async def test_a_station_without_the_time_is_billed_by_ours(
 
 async def test_summer_time_ends_while_a_car_charges(counter: Counter) -> None:
     """steve#136, §5 row 20: local time as if it were UTC, which falls back an hour."""
-    station = await mute(counter)
+    station = await counter.mute("garage")
     summer, winter = timedelta(hours=2), timedelta(hours=1)
     begun = counter.clock()
     told = start("04AA11", begun + summer, 1000)
@@ -74,9 +73,31 @@ async def test_summer_time_ends_while_a_car_charges(counter: Counter) -> None:
     assert lasted(session, begun, ended)
 
 
+async def test_a_clock_that_is_late_is_found_out_while_a_car_charges(
+    counter: Counter,
+) -> None:
+    """§5 row 20: the end is known by ours, though nothing said so at the start."""
+    station = await counter.mute("garage")
+    late = timedelta(hours=7)
+    told = start("04AA11", counter.clock() - late, 1000)
+    id_ = (await station.send("StartTransaction", told))["transactionId"]
+    for wh in (2000, 3000, 4000):
+        counter.clock.travel(minutes=10)
+        at = counter.clock() - late
+        await station.send("MeterValues", meter_values(at, wh, transaction=id_))
+    counter.clock.travel(minutes=10)
+    ended = counter.clock()
+    await station.send("StopTransaction", stop(id_, ended - late, 6000))
+    [session] = await counter.sessions()
+    assert session.energy_wh == 5000
+    assert session.ended_at is not None
+    assert abs(session.ended_at - ended) < LITTLE
+    assert Flag.CLOCK_CORRECTED in session.flags
+
+
 async def test_foxess_is_away_for_nineteen_minutes(counter: Counter) -> None:
     """It redials that late; its session goes on, and so does what it said it measured."""
-    station = await mute(counter)
+    station = await counter.mute("garage")
     id_ = await begin(counter, station)
     await station.go_offline()
     counter.clock.travel(minutes=19)
@@ -99,7 +120,7 @@ async def test_simpson_and_partners_keeps_to_the_first_of_two_ids(
     counter: Counter,
 ) -> None:
     """#1749: it starts again, and goes on by the id that it was given first."""
-    station = await mute(counter)
+    station = await counter.mute("garage")
     first = await begin(counter, station)
     counter.clock.travel(minutes=2)
     second = await begin(counter, station)
@@ -121,7 +142,7 @@ async def test_a_session_that_has_ended_is_told_of_still(
     counter: Counter, minutes: float
 ) -> None:
     """Ocular, #2075, EN+, evcc#14673: kept with the session, which stays as it is."""
-    station = await mute(counter)
+    station = await counter.mute("garage")
     id_ = await begin(counter, station)
     await read(counter, station, 4000, id_)
     await station.send("StopTransaction", stop(id_, counter.clock(), 6000))
@@ -137,7 +158,7 @@ async def test_a_session_that_has_ended_is_told_of_still(
 
 async def test_the_id_of_the_last_session_is_kept_in_the_next(counter: Counter) -> None:
     """EN+, evcc#14673: what is measured now is the new session's."""
-    station = await mute(counter)
+    station = await counter.mute("garage")
     old = await begin(counter, station)
     counter.clock.travel(minutes=30)
     await station.send("StopTransaction", stop(old, counter.clock(), 6000))
@@ -151,7 +172,7 @@ async def test_the_id_of_the_last_session_is_kept_in_the_next(counter: Counter) 
 
 async def test_a_stop_of_what_was_charged_for_nothing(counter: Counter) -> None:
     """Wallbox, ConnectorIO#199: it charged freely, and nobody was told of a start."""
-    station = await mute(counter)
+    station = await counter.mute("garage")
     told = stop(1_936_029_036, counter.clock(), 9000)
     assert await station.send("StopTransaction", told) == {}
     assert await counter.sessions() == []
@@ -183,7 +204,7 @@ async def test_the_lifetime_is_nobodys_session(
     counter: Counter, begun_wh: int | None
 ) -> None:
     """evcc#29374: 7.9 MWh were billed, for no start was known."""
-    station = await mute(counter)
+    station = await counter.mute("garage")
     session = await stopped(counter, station, begun_wh, 7_902_000)
     assert session.energy_wh == 2000
     assert Flag.METER_START_UNKNOWN in session.flags
@@ -191,7 +212,7 @@ async def test_the_lifetime_is_nobodys_session(
 
 async def test_a_negative_start_is_where_the_meter_stood(counter: Counter) -> None:
     """Wallbox, #1069, #1031."""
-    station = await mute(counter)
+    station = await counter.mute("garage")
     await stopped(counter, station, 1000, 6000)
     counter.clock.travel(hours=1)
     session = await stopped(counter, station, -40, 9000)
@@ -203,7 +224,7 @@ async def test_what_the_meter_moved_between_sessions_is_nobodys(
     counter: Counter,
 ) -> None:
     """Wallbox, #1069: the first stop was told too low."""
-    station = await mute(counter)
+    station = await counter.mute("garage")
     await stopped(counter, station, 1000, 6000)
     counter.clock.travel(hours=1)
     session = await stopped(counter, station, 6500, 9000)
@@ -215,7 +236,7 @@ async def test_abb_counts_from_zero_in_sessions_and_for_life_between_them(
     counter: Counter,
 ) -> None:
     """#919, #1776: what is shown adds up, and never falls or jumps."""
-    station = await mute(counter)
+    station = await counter.mute("garage")
     connector = counter.desk.stations["garage"].connector(1)
     await read(counter, station, 812_345)
     shown = [connector.register_wh]
@@ -237,7 +258,7 @@ async def test_abb_counts_from_zero_in_sessions_and_for_life_between_them(
 
 async def test_the_readings_and_the_tag_of_a_stop_are_kept(counter: Counter) -> None:
     """Others ignore both: an offline session's quarter hours are in its stop only."""
-    station = await mute(counter)
+    station = await counter.mute("garage")
     begun = counter.clock().replace(microsecond=0)
     counter.clock.travel(hours=1)
     answer = await station.send("StartTransaction", start("04AA11", begun, 1000))
