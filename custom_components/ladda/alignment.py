@@ -166,8 +166,7 @@ class Alignment:
     async def _bring_settings_in_line(self, link: Link) -> None:
         """Read a station's settings and change what exact billing needs otherwise."""
         station = self._place.station_of(link.identity)
-        firmware = station.info.firmware if station.info else ""
-        last = station.settings
+        firmware, last = station.firmware, station.settings
         learned = last if last.get("firmware") == firmware else {}
         report = await link.bring_settings_in_line(
             LearnedSettings.from_data(learned),

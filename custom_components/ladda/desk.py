@@ -700,7 +700,7 @@ class ChargingDesk:
         """Spare a station that needs a pause after boots or sessions; raises TooSoon."""
         profile = profile_of(station.info)
         last = station.connector(connector).last_session
-        ends = (
+        rested = (
             since + timedelta(seconds=pause)
             for since, pause in (
                 (station.booted_at, profile.settle_s),
@@ -708,7 +708,7 @@ class ChargingDesk:
             )
             if since is not None
         )
-        if (wait := max(ends, default=now) - now) > timedelta():
+        if (wait := max(rested, default=now) - now) > timedelta():
             raise TooSoon(wait)
 
     def _payer(

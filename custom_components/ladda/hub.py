@@ -64,8 +64,8 @@ from .house import house_of
 from .household import House
 from .ledger import NOBODY, Ledger, LedgerNewer, LedgerUnusable, SessionQuery, Total
 from .limit_issues import (
-    async_complain as async_complain_of_limit,
-    async_complain_no_more as async_complain_no_more_of_limit,
+    async_complain_no_more_of_limit,
+    async_complain_of_limit,
     async_forget_complaints,
     async_forget_gone,
 )

@@ -8,12 +8,13 @@ from homeassistant.core import HomeAssistant, callback
 from homeassistant.helpers import issue_registry as ir
 
 from .const import DOMAIN
+from .issues import async_issues
 
 _PREFIX: Final = "limit_ignored_"
 
 
 @callback
-def async_complain(
+def async_complain_of_limit(
     hass: HomeAssistant, subentry: str, station: str, connector: int, limit_a: Decimal
 ) -> None:
     """Say that a connector of the station of a subentry draws more than it may. A."""
@@ -34,7 +35,9 @@ def async_complain(
 
 
 @callback
-def async_complain_no_more(hass: HomeAssistant, subentry: str, connector: int) -> None:
+def async_complain_no_more_of_limit(
+    hass: HomeAssistant, subentry: str, connector: int
+) -> None:
     """Take a complaint back."""
     ir.async_delete_issue(hass, DOMAIN, _issue_id(subentry, connector))
 
@@ -53,10 +56,9 @@ def async_forget_complaints(hass: HomeAssistant) -> None:
 
 def _forget(hass: HomeAssistant, kept: frozenset[str]) -> None:
     """Take back the complaints of stations that are not of the `kept` subentries."""
-    for (domain, issue_id), issue in list(ir.async_get(hass).issues.items()):
-        if domain == DOMAIN and issue_id.startswith(_PREFIX):
-            if issue.data is None or issue.data["subentry"] not in kept:
-                ir.async_delete_issue(hass, DOMAIN, issue_id)
+    for issue in async_issues(hass, _PREFIX):
+        if issue.data is None or issue.data["subentry"] not in kept:
+            ir.async_delete_issue(hass, DOMAIN, issue.issue_id)
 
 
 def _issue_id(subentry: str, connector: int) -> str:

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 import logging
 from typing import Final, Protocol
 
-from .central_system import Link, NotAccepted, Refused, StationError
+from .central_system import Link, NotAccepted, Refused, StationError, profile_of
 from .charging.model import Capabilities
 from .charging.open_session import OpenSession
 from .charging.session import Session
@@ -28,6 +28,7 @@ ANSWERED_WITHIN: Final = timedelta(seconds=10)
 TRY_AGAIN: Final = timedelta(minutes=10)
 # No answers in a row, after which a firmware does not know the question.
 STRIKES: Final = 3
+_QUESTION: Final = "MeterValues"
 
 
 class Place(Protocol):
@@ -71,7 +72,8 @@ class Polling:
                 for identity, station in self._place.stations.items()
                 if station.open
                 and self._place.is_online(identity)
-                and self._strikes[identity, _firmware(station)] < STRIKES
+                and _QUESTION not in profile_of(station.info).untriggered
+                and self._strikes[identity, station.firmware] < STRIKES
                 and (sessions := self._silent_sessions(station, now))
             }
             await asyncio.gather(
@@ -113,12 +115,12 @@ class Polling:
         self, identity: str, sessions: list[Session], *, now: datetime
     ) -> None:
         """Ask a station to tell what it measures in some sessions."""
-        key = identity, _firmware(self._place.stations[identity])
+        key = identity, self._place.stations[identity].firmware
         try:
             for session in sessions:
                 self._asked[session.id] = now
                 commands = self._place.link(identity).commands
-                await commands.trigger("MeterValues", session.connector)
+                await commands.trigger(_QUESTION, session.connector)
         except NotAccepted, Refused:
             self._strikes[key] = STRIKES
         except StationError as err:
@@ -126,8 +128,3 @@ class Polling:
             self._strikes[key] += 1
         else:
             del self._strikes[key]
-
-
-def _firmware(station: Station) -> str:
-    """Return a station's firmware, as it told it."""
-    return station.info.firmware if station.info else ""

@@ -5,7 +5,6 @@ Assistant keeps the ids of issues and tells them in diagnostics, so that an id d
 not say which tag it stands for.
 """
 
-from collections.abc import Iterator
 from hmac import digest
 from typing import Any, Final
 
@@ -15,6 +14,7 @@ from homeassistant.helpers import issue_registry as ir
 
 from .billing.users import Directory, normalise_token
 from .const import CONF_SECRET, DOMAIN
+from .issues import async_issues
 
 WAITING: Final = 10
 _PREFIX: Final = "unknown_tag_"
@@ -44,7 +44,7 @@ def async_ask_whose(
 @callback
 def async_forget_known(hass: HomeAssistant, directory: Directory) -> None:
     """Ask no more about tags that have been given to a user."""
-    for issue in list(_issues(hass)):
+    for issue in async_issues(hass, _PREFIX):
         if issue.data and directory.owner(str(issue.data["tag"])):
             ir.async_delete_issue(hass, DOMAIN, issue.issue_id)
 
@@ -52,7 +52,7 @@ def async_forget_known(hass: HomeAssistant, directory: Directory) -> None:
 @callback
 def async_forget_waiting(hass: HomeAssistant) -> None:
     """Ask no more about any tag, but remember which the owner wants to ignore."""
-    for issue in list(_waiting(hass)):
+    for issue in _waiting(hass):
         ir.async_delete_issue(hass, DOMAIN, issue.issue_id)
 
 
@@ -62,13 +62,7 @@ def _issue_id(entry: ConfigEntry[Any], tag: str) -> str:
     return _PREFIX + digest(secret.encode(), token.encode(), "sha256")[:8].hex()
 
 
-def _issues(hass: HomeAssistant) -> Iterator[ir.IssueEntry]:
-    """Find the issues about tags, also those of before the last restart."""
-    for (domain, issue_id), issue in ir.async_get(hass).issues.items():
-        if domain == DOMAIN and issue_id.startswith(_PREFIX):
-            yield issue
-
-
-def _waiting(hass: HomeAssistant) -> Iterator[ir.IssueEntry]:
+def _waiting(hass: HomeAssistant) -> list[ir.IssueEntry]:
     """Find the issues about tags that nobody has decided on."""
-    return (issue for issue in _issues(hass) if issue.dismissed_version is None)
+    known = async_issues(hass, _PREFIX)
+    return [issue for issue in known if issue.dismissed_version is None]

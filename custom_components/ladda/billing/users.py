@@ -7,12 +7,10 @@ from hmac import digest
 from typing import Final, NamedTuple
 
 from ..charging.model import Authorization
+from ..charging.tokens import MAX_TOKEN
 
 # Spaces and control characters, which a reader cannot see and some stations append.
 _PADDING: Final = "".join(map(chr, (*range(0x21), *range(0x7F, 0xA1))))
-
-# Stations may show longer ones, but none need take them (OCPP 1.6 §7.28). Characters.
-MAX_SENT_TOKEN: Final = 20
 
 
 def normalise_token(token: str) -> str:
@@ -164,7 +162,7 @@ class Directory:
         """
         own = () if user_id is None else self._users[user_id].tokens
         stripped = (token.strip(_PADDING) for token in own)
-        taken = (token for token in stripped if len(token) <= MAX_SENT_TOKEN)
+        taken = (token for token in stripped if len(token) <= MAX_TOKEN)
         return next(taken, None) or self._derive(user_id)
 
     def resolve_remote(self, token: str) -> RemoteStart | None:

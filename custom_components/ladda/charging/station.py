@@ -82,6 +82,11 @@ class Station:
         return self.connectors.get(number) or Connector(number)
 
     @property
+    def firmware(self) -> str:
+        """The station's firmware, as it told it; empty: it did not."""
+        return self.info.firmware if self.info else ""
+
+    @property
     def itself(self) -> Connector:
         """What the station told of itself as a whole (OCPP 1.6 §3.8: connector 0)."""
         return self.seen(0)

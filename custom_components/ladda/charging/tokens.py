@@ -1,5 +1,10 @@
 """Tokens, as stations spell them."""
 
+from typing import Final
+
+# Stations may show longer ones, but none need take them (OCPP 1.6 §7.28). Characters.
+MAX_TOKEN: Final = 20
+
 
 def same_token(token: str, other: str | None) -> bool:
     """Tell whether two tokens are one; case means nothing (OCPP 1.6 §7.28)."""

@@ -15,6 +15,8 @@ from typing import Any, Final, cast
 from ocpp.v16 import call, datatypes, enums
 
 from ...charging.model import Authorization
+from ...charging.reading import NOMINAL_VOLTAGE
+from ...charging.tokens import MAX_TOKEN
 from ..errors import Disconnected, NotAccepted, Refused, StationError
 from . import composite_schedule, values
 from .asking import Asker, Caller
@@ -30,8 +32,6 @@ SESSION_PROFILE_ID: Final = 7500
 EXTENDED_TRIGGERS: Final = frozenset(
     {"LogStatusNotification", "SignChargePointCertificate"}
 )
-MAX_TOKEN: Final = 20  # characters of an IdToken (§7.28)
-NOMINAL_VOLTAGE: Final = 230
 # Profiles start a little in the past, for stations whose clock is behind ours.
 _PROFILE_LEAD: Final = timedelta(seconds=60)
 

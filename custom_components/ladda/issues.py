@@ -1,0 +1,16 @@
+"""Our issues under Repairs, by what their ids begin with: it says of which kind they are."""
+
+from homeassistant.core import HomeAssistant, callback
+from homeassistant.helpers import issue_registry as ir
+
+from .const import DOMAIN
+
+
+@callback
+def async_issues(hass: HomeAssistant, prefix: str) -> list[ir.IssueEntry]:
+    """Find our issues of a kind, also those of before the last restart."""
+    return [
+        issue
+        for (domain, issue_id), issue in ir.async_get(hass).issues.items()
+        if domain == DOMAIN and issue_id.startswith(prefix)
+    ]
