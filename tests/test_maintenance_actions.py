@@ -3,7 +3,6 @@
 from collections.abc import AsyncGenerator
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 from aiohttp import web
 from aiohttp.test_utils import TestServer
@@ -62,11 +61,6 @@ async def vendors_server() -> AsyncGenerator[str]:
         yield str(server.make_url("")).rstrip("/")
 
 
-def asked(station: SimulatedStation, action: str) -> list[dict[str, Any]]:
-    """Return what the station was asked by messages of that name."""
-    return [payload for name, payload in station.received if name == action]
-
-
 async def test_diagnostics_come_to_ladda_and_administrators_fetch_them(
     hass: HomeAssistant,
     house: LivedInHouse,
@@ -76,7 +70,7 @@ async def test_diagnostics_come_to_ladda_and_administrators_fetch_them(
     hass_admin_user: MockUser,
 ) -> None:
     done = await act(hass, "get_diagnostics", device_id=device_id(house))
-    [told] = asked(station, "GetDiagnostics")
+    [told] = station.asked("GetDiagnostics")
     assert told["location"].startswith(f"http://127.0.0.1:{house.port}/upload/")
     assert (done["status"], done["size"]) == ("uploaded", 11)
 
@@ -98,7 +92,7 @@ async def test_a_log_of_security_comes_to_ladda(
     hass: HomeAssistant, house: LivedInHouse, station: SimulatedStation
 ) -> None:
     done = await act(hass, "get_log", device_id=device_id(house), log="security")
-    assert asked(station, "GetLog")[0]["logType"] == "SecurityLog"
+    assert station.asked("GetLog")[0]["logType"] == "SecurityLog"
     [kept] = house.hub.uploads.folder.iterdir()
     assert kept.name == done["file"]
     assert kept.read_bytes() == station.upkeep.files["security"]
@@ -115,7 +109,7 @@ async def test_files_may_go_elsewhere(
         since="2026-11-01T00:00:00Z",
     )
     assert done == {"status": "accepted", "file": "diagnostics.log"}
-    assert asked(station, "GetDiagnostics") == [
+    assert station.asked("GetDiagnostics") == [
         {"location": "ftp://example.com/up", "startTime": "2026-11-01T00:00:00.000Z"}
     ]
 
@@ -169,7 +163,7 @@ async def test_firmware_is_updated_and_the_sensor_tells_how_far_it_came(
         hass, "update_firmware", device_id=charger, location=f"{vendors_server}/2.0"
     )
     assert done == {"status": "accepted"}
-    [told] = asked(station, "UpdateFirmware")
+    [told] = station.asked("UpdateFirmware")
     retrieve_at = datetime.fromisoformat(told["retrieveDate"])
     assert abs((retrieve_at - datetime.now(UTC)).total_seconds()) < 10
 
@@ -196,7 +190,7 @@ async def test_signed_firmware_goes_with_its_signature(
     times = {"retrieve": "2026-11-24T01:00:00Z", "install": "2026-11-24T02:00:00Z"}
     charger = {"device_id": device_id(house), "location": FIRMWARE}
     await act(hass, "update_firmware", **charger, **signed, **times)
-    [told] = asked(station, "SignedUpdateFirmware")
+    [told] = station.asked("SignedUpdateFirmware")
     assert told["firmware"] == {
         "location": FIRMWARE,
         "retrieveDateTime": "2026-11-24T01:00:00.000Z",
@@ -217,12 +211,12 @@ async def test_what_a_charger_will_offer_and_knows_is_read(
     read = await act(hass, "get_composite_schedule", device_id=charger, connector=1)
     assert read["unit"] == "A"
     assert read["periods"][0]["limit"] == 10
-    assert asked(station, "GetCompositeSchedule")[0]["duration"] == 86400
+    assert station.asked("GetCompositeSchedule")[0]["duration"] == 86400
     read = await act(hass, "get_local_list_version", device_id=charger)
     assert read["version"] >= 0
     assert await act(hass, "clear_cache", device_id=charger) == {"status": "accepted"}
     await act(hass, "trigger", device_id=charger, message="LogStatusNotification")
-    assert asked(station, "ExtendedTriggerMessage") == [
+    assert station.asked("ExtendedTriggerMessage") == [
         {"requestedMessage": "LogStatusNotification"}
     ]
 
@@ -243,15 +237,15 @@ async def test_certificates_are_listed_installed_and_deleted(
     assert (read["manufacturer"], read["request"]) == ([], "please")
 
     await act(hass, "delete_certificate", device_id=charger, **listed)
-    assert asked(station, "DeleteCertificate") == [{"certificateHashData": HASHES}]
+    assert station.asked("DeleteCertificate") == [{"certificateHashData": HASHES}]
     for kind in ("central_system", "charger"):
         await act(
             hass, "install_certificate", device_id=charger, type=kind, certificate="PEM"
         )
-    assert asked(station, "InstallCertificate") == [
+    assert station.asked("InstallCertificate") == [
         {"certificateType": "CentralSystemRootCertificate", "certificate": "PEM"}
     ]
-    assert asked(station, "CertificateSigned") == [{"certificateChain": "PEM"}]
+    assert station.asked("CertificateSigned") == [{"certificateChain": "PEM"}]
 
 
 async def test_uploads_are_kept_beside_the_ledger(

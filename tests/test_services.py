@@ -20,11 +20,6 @@ from .house import STATION, TAG, LivedInHouse, hours_ago
 from .station_simulator import Car, SimulatedStation
 
 
-def asked(station: SimulatedStation, action: str) -> list[dict[str, Any]]:
-    """Return what the station was asked by messages of that name."""
-    return [payload for name, payload in station.received if name == action]
-
-
 async def garage(house: LivedInHouse, **fittings: Any) -> SimulatedStation:
     """Let the house have Astrid, a tariff, and a charger that is connected."""
     await house.add_tariff()
@@ -44,7 +39,7 @@ async def test_a_session_is_started_for_a_user_and_stopped(
     assert done == {"status": "accepted"}
     transaction = await station.wait_transaction(1)
     assert transaction.id_tag == TAG
-    [profile] = asked(station, "RemoteStartTransaction")
+    [profile] = station.asked("RemoteStartTransaction")
     period = profile["chargingProfile"]["chargingSchedule"]["chargingSchedulePeriod"]
     assert period[0]["limit"] == 10
 
@@ -160,7 +155,7 @@ async def test_one_of_several_connectors_has_to_be_named(
 
     await act(hass, "unlock", device_id=device_id(house), connector=2)
     await act(hass, "unlock", device_id=device_id(house, f"{STATION}/1"))
-    told = [each["connectorId"] for each in asked(station, "UnlockConnector")]
+    told = [each["connectorId"] for each in station.asked("UnlockConnector")]
     assert told == [2, 1]
 
 
@@ -261,7 +256,7 @@ async def test_nothing_is_asked_that_the_ledger_cannot_keep(
     with pytest.raises(HomeAssistantError) as caught:
         await act(hass, "start_charging", device_id=device_id(house))
     assert caught.value.translation_key == "not_stored"
-    assert asked(station, "RemoteStartTransaction") == []
+    assert station.asked("RemoteStartTransaction") == []
 
 
 @pytest.mark.parametrize(("kind", "told"), [("soft", "Soft"), ("hard", "Hard")])
@@ -271,7 +266,7 @@ async def test_a_charger_is_restarted(
     station = await garage(house)
     station.answers["Reset"] = {"status": "Accepted"}
     await act(hass, "reset", device_id=device_id(house), type=kind)
-    assert asked(station, "Reset") == [{"type": told}]
+    assert station.asked("Reset") == [{"type": told}]
 
 
 async def test_a_connector_in_use_is_taken_out_of_use_afterwards(
@@ -289,7 +284,7 @@ async def test_a_connector_in_use_is_taken_out_of_use_afterwards(
         hass, "set_availability", device_id=charger, connector=1, available=False
     )
     assert done == {"status": "scheduled"}
-    told = [each["connectorId"] for each in asked(station, "ChangeAvailability")]
+    told = [each["connectorId"] for each in station.asked("ChangeAvailability")]
     assert told == [0, 0, 1]
 
 
@@ -302,7 +297,7 @@ async def test_a_message_is_requested(hass: HomeAssistant, house: LivedInHouse) 
         connector=1,
         message="MeterValues",
     )
-    assert asked(station, "TriggerMessage")[-1] == {
+    assert station.asked("TriggerMessage")[-1] == {
         "requestedMessage": "MeterValues",
         "connectorId": 1,
     }
@@ -366,7 +361,7 @@ async def test_a_vendors_message_is_answered(
         data="?",
     )
     assert done == {"status": "accepted", "data": "blue"}
-    assert asked(station, "DataTransfer")[-1] == {
+    assert station.asked("DataTransfer")[-1] == {
         "vendorId": "Acme",
         "messageId": "colour",
         "data": "?",

@@ -17,7 +17,6 @@ from custom_components.ladda.desk import ChargingDesk, Stranger
 from custom_components.ladda.household import House, StationOptions
 from custom_components.ladda.ledger import Ledger, SessionQuery
 from tests.station_simulator import SimulatedStation
-from tests.station_simulator.wire import Payload
 
 ANNA = User(id="anna", name="Anna", tokens=("04AA11",))
 BO = User(id="bo", name="Bo", tokens=("04BB22",), tariff="spot")
@@ -148,14 +147,7 @@ class Counter:
         many readings.
         """
         station = self.stranger(identity, **options)
-
-        def change(payload: Payload) -> Payload:
-            key, value = payload["key"], payload["value"]
-            if key == "ClockAlignedDataInterval":
-                return {"status": "Rejected"}
-            return {"status": station.settings.change(key, value)}
-
-        station.answers["ChangeConfiguration"] = change
+        station.refuse_settings(lambda key, _: key == "ClockAlignedDataInterval")
         await station.start()
         await station.wait_registered()
         return station

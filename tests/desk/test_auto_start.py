@@ -37,9 +37,15 @@ async def station_of(counter: Counter, **options: Any) -> SimulatedStation:
     return await counter.station("garage")
 
 
+def all_need(monkeypatch: pytest.MonkeyPatch, **pauses: float) -> None:
+    """Let every station need the `pauses` of a profile."""
+    profile = replace(profile_of(None), **pauses)
+    monkeypatch.setattr(desk, "profile_of", lambda _: profile)
+
+
 def asked(station: SimulatedStation) -> int:
     """Return how often the station was asked to start."""
-    return [action for action, _ in station.received].count("RemoteStartTransaction")
+    return len(station.asked("RemoteStartTransaction"))
 
 
 async def test_a_session_starts_when_a_car_is_plugged_in(counter: Counter) -> None:
@@ -108,8 +114,7 @@ async def test_a_station_that_needs_a_rest_gets_it(
     counter: Counter, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """FoxESS goes off the line where it is asked too early."""
-    tired = replace(profile_of(None), restart_gap_s=0.5)
-    monkeypatch.setattr(desk, "profile_of", lambda _: tired)
+    all_need(monkeypatch, restart_gap_s=0.5)
     station = await station_of(counter)
     await station.plug_in(1, Car())
     await station.wait_transaction(1)
@@ -127,8 +132,7 @@ async def test_a_station_that_has_just_booted_comes_to_itself_first(
     counter: Counter, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Wallbox boots again where it is asked too early."""
-    tired = replace(profile_of(None), settle_s=0.6)
-    monkeypatch.setattr(desk, "profile_of", lambda _: tired)
+    all_need(monkeypatch, settle_s=0.6)
     station = await station_of(counter)
     await station.plug_in(1, Car())
     await asyncio.sleep(0.3)

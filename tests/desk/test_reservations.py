@@ -2,7 +2,6 @@
 
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -44,11 +43,6 @@ async def endings(counter: Counter) -> list[str | None]:
     return [entry.data["ended"] for entry in entries]
 
 
-def asked(station: SimulatedStation, action: str) -> list[dict[str, Any]]:
-    """Return what the station was asked by messages of that name."""
-    return [payload for name, payload in station.received if name == action]
-
-
 async def test_a_reservation_outlives_a_restart_and_no_id_is_given_twice(
     tmp_path: Path,
 ) -> None:
@@ -57,7 +51,7 @@ async def test_a_reservation_outlives_a_restart_and_no_id_is_given_twice(
         station = await connect(counter)
         first = await reserve(counter)
         assert first.token == "04AA11"
-        [told] = asked(station, "ReserveNow")
+        [told] = station.asked("ReserveNow")
         assert (told["idTag"], told["reservationId"]) == ("04AA11", first.id)
         await counter.desk.cancel_reservation("garage", 1)
         second = await reserve(counter)
@@ -135,7 +129,7 @@ async def test_a_reservation_is_given_up_at_the_station_too(tmp_path: Path) -> N
         station = await connect(counter)
         reservation = await reserve(counter)
         assert await counter.desk.cancel_reservation("garage", 1)
-        told = asked(station, "CancelReservation")
+        told = station.asked("CancelReservation")
         assert told == [{"reservationId": reservation.id}]
         assert kept(counter) is None
         assert not await counter.desk.cancel_reservation("garage", 1)

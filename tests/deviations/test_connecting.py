@@ -126,7 +126,7 @@ async def test_wallbox_does_not_say_that_it_booted(counter: Counter) -> None:
 
 def asked_to_boot(station: SimulatedStation) -> int:
     """Return how often a station was asked to present itself."""
-    asked = [payload for action, payload in station.received if "Trigger" in action]
+    asked = station.asked("TriggerMessage")
     return asked.count({"requestedMessage": "BootNotification"})
 
 

@@ -11,7 +11,7 @@ from tests.desk.counter import Counter, at_the_desk, house
 from tests.desk.wire import stamp, start
 from tests.station_simulator import Car, SimulatedStation
 
-from .test_asking import asked, profile_in
+from .test_asking import profile_in
 
 ONE_PHASE = Car(phases=1, max_current_a=32, need_wh=60_000)
 THREE_PHASES = Car(need_wh=60_000)
@@ -55,7 +55,7 @@ def shown(counter: Counter) -> Decimal | None:
 def sent(station: SimulatedStation) -> list[tuple[str, int, float, int | None]]:
     """List purpose, connector, limit and phases of all profiles that were sent."""
     found = []
-    for payload in asked(station, "SetChargingProfile"):
+    for payload in station.asked("SetChargingProfile"):
         profile = profile_in(payload)
         [period] = profile["chargingSchedule"]["chargingSchedulePeriod"]
         found.append(
@@ -202,7 +202,7 @@ async def test_a_limit_holds_for_the_next_session_too(counter: Counter) -> None:
     second = await charge(station)
     await station.wait_for(flows(station, 10))
     assert shown(counter) == 10
-    profile = profile_in(asked(station, "SetChargingProfile")[-1])
+    profile = profile_in(station.asked("SetChargingProfile")[-1])
     assert profile["transactionId"] == second
 
 

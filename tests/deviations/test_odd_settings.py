@@ -1,7 +1,7 @@
 """Stations that do not survive their settings being asked for, or keep others than they say."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import replace
 from typing import Any
 
@@ -15,20 +15,21 @@ from tests.desk.counter import Counter, house
 from tests.desk.wire import meter_values, start, stop
 from tests.station_simulator import Car, SimulatedStation
 
-from .test_asking import ABB, asked, ready
+from .test_asking import ABB, ready
 
 pytestmark = pytest.mark.usefixtures("little_time")
 
 
-def told(station: SimulatedStation, keys: list[str]) -> dict[str, Any]:
-    """Return the answer to a question for settings, as it should be."""
-    known = station.settings.keys()
-    return {
-        "configurationKey": [
-            station.settings.described(key) for key in keys if key in known
-        ],
-        "unknownKey": [key for key in keys if key not in known],
-    }
+def fix(station: SimulatedStation, keys: Collection[str]) -> None:
+    """Let a station say of some settings that they cannot be changed."""
+
+    def answer(payload: dict[str, Any]) -> Any:
+        known = station.settings.told(payload.get("key"))
+        for each in known["configurationKey"]:
+            each["readonly"] |= each["key"] in keys
+        return known
+
+    station.answers["GetConfiguration"] = answer
 
 
 class Reboots:
@@ -65,7 +66,7 @@ async def test_abb_reboots_when_its_measurands_are_read(counter: Counter) -> Non
         keys = payload.get("key") or station.settings.keys()
         if "MeterValuesSampledData" in keys:
             return reboots.now()
-        return told(station, keys)
+        return station.settings.told(keys)
 
     station.answers["GetConfiguration"] = answer
     known = await ready(counter, station)
@@ -85,10 +86,10 @@ async def test_abb_keeps_its_settings_where_its_owner_wants_so(
     counter.desk.move_in(replace(counter.desk.house, stations={"garage": kept}))
     station = counter.stranger("garage", **ABB)
     await ready(counter, station)
-    keys = [key for each in asked(station, "GetConfiguration") for key in each["key"]]
+    keys = [key for each in station.asked("GetConfiguration") for key in each["key"]]
     assert "NumberOfConnectors" in keys
     assert not {"MeterValuesSampledData", "StopTxnSampledData"} & set(keys)
-    assert asked(station, "ChangeConfiguration") == []
+    assert station.asked("ChangeConfiguration") == []
 
 
 @pytest.mark.parametrize("vendor", ["Wall Box Chargers", "Wallbox", "EN+"])
@@ -110,7 +111,7 @@ async def test_a_station_that_is_asked_too_early_boots_again_for_ever(
         return early_or_answer
 
     station.answers["GetConfiguration"] = unless_early(
-        lambda payload: told(station, payload.get("key") or station.settings.keys())
+        lambda payload: station.settings.told(payload.get("key"))
     )
     station.answers["TriggerMessage"] = unless_early(lambda _: {"status": "Rejected"})
     known = await ready(counter, station)
@@ -139,7 +140,7 @@ async def test_a_connection_that_dies_of_a_question_for_a_boot(
     await station.wait_for(
         lambda: (
             {"requestedMessage": "StatusNotification"}
-            in asked(station, "TriggerMessage")
+            in station.asked("TriggerMessage")
         )
     )
     assert reboots.times == 0
@@ -162,13 +163,9 @@ async def test_all_measurands_are_taken_and_few_are_delivered(counter: Counter) 
 
 async def test_a_station_that_samples_once_a_minute_at_most(counter: Counter) -> None:
     station = counter.stranger("garage", settings={"MeterValueSampleInterval": "900"})
-
-    def answer(payload: dict[str, Any]) -> Any:
-        if payload["key"] == "MeterValueSampleInterval" and int(payload["value"]) < 60:
-            return {"status": "Rejected"}
-        return {"status": station.settings.change(payload["key"], payload["value"])}
-
-    station.answers["ChangeConfiguration"] = answer
+    station.refuse_settings(
+        lambda key, value: key == "MeterValueSampleInterval" and int(value) < 60
+    )
     await ready(counter, station)
     assert station.settings["MeterValueSampleInterval"] == "60"
     assert counter.desk.capabilities("garage").sample_interval_s == 60
@@ -180,22 +177,16 @@ async def test_a_station_that_does_not_read_its_meter_by_the_clock(
 ) -> None:
     """It is asked once with each firmware, not each time it comes."""
     station = counter.stranger("garage")
-
-    def answer(payload: dict[str, Any]) -> Any:
-        if "Aligned" in payload["key"]:
-            return {"status": no}
-        return {"status": station.settings.change(payload["key"], payload["value"])}
-
-    station.answers["ChangeConfiguration"] = answer
+    station.refuse_settings(lambda key, _: "Aligned" in key, no)
     station.settings.written["MeterValuesAlignedData"] = ""
     await ready(counter, station)
-    asked_before = len(asked(station, "GetConfiguration"))
+    asked_before = len(station.asked("GetConfiguration"))
     station.link.boot_again()
     await station.wait_for(
-        lambda: len(asked(station, "GetConfiguration")) > asked_before
+        lambda: len(station.asked("GetConfiguration")) > asked_before
     )
     await asyncio.sleep(0.2)
-    tried = [each["key"] for each in asked(station, "ChangeConfiguration")]
+    tried = [each["key"] for each in station.asked("ChangeConfiguration")]
     assert tried.count("MeterValuesAlignedData") == 1
     assert tried.count("ClockAlignedDataInterval") == 1
 
@@ -212,7 +203,7 @@ async def test_few_settings_are_told_at_a_time_and_never_all(
         keys = payload.get("key") or []
         if not keys or (refuses_more and len(keys) > most):
             return InternalError({})
-        return told(station, keys[:most])
+        return station.settings.told(keys[:most])
 
     station.answers["GetConfiguration"] = answer
     known = await ready(counter, station)
@@ -229,11 +220,11 @@ async def test_abb_says_that_it_knows_no_setting_at_all(counter: Counter) -> Non
     }
     station.answers["ChangeConfiguration"] = {"status": "NotSupported"}
     assert await ready(counter, station) == {}
-    assert asked(station, "ChangeConfiguration") == []
-    by_name = [each for each in asked(station, "GetConfiguration") if "key" in each]
+    assert station.asked("ChangeConfiguration") == []
+    by_name = [each for each in station.asked("GetConfiguration") if "key" in each]
     station.link.boot_again()
     await asyncio.sleep(0.3)
-    again = [each for each in asked(station, "GetConfiguration") if "key" in each]
+    again = [each for each in station.asked("GetConfiguration") if "key" in each]
     assert again == by_name
     answer = await station.send("StartTransaction", start("04AA11", counter.clock(), 0))
     assert answer["idTagInfo"]["status"] == "Accepted"
@@ -244,7 +235,7 @@ async def test_ocular_tells_half_of_a_long_setting(counter: Counter) -> None:
     station = counter.stranger("garage")
 
     def answer(payload: dict[str, Any]) -> Any:
-        known = told(station, payload.get("key") or station.settings.keys())
+        known = station.settings.told(payload.get("key"))
         for each in known["configurationKey"]:
             each["value"] = each.get("value", "")[:20]
         return known
@@ -253,13 +244,13 @@ async def test_ocular_tells_half_of_a_long_setting(counter: Counter) -> None:
     await ready(counter, station)
     assert station.settings["MeterValuesSampledData"].endswith(",SoC")
     for _ in range(2):
-        before = len(asked(station, "GetConfiguration"))
+        before = len(station.asked("GetConfiguration"))
         station.link.boot_again()
         await station.wait_for(
-            lambda before=before: len(asked(station, "GetConfiguration")) > before
+            lambda before=before: len(station.asked("GetConfiguration")) > before
         )
         await asyncio.sleep(0.2)
-    written = [each["key"] for each in asked(station, "ChangeConfiguration")]
+    written = [each["key"] for each in station.asked("ChangeConfiguration")]
     assert written.count("MeterValuesSampledData") == 1
 
 
@@ -268,15 +259,9 @@ async def test_grizzl_e_lets_nobody_choose_what_it_measures(counter: Counter) ->
     fixed = {"MeterValuesSampledData", "ClockAlignedDataInterval"}
     station = counter.stranger("garage")
 
-    def answer(payload: dict[str, Any]) -> Any:
-        known = told(station, payload.get("key") or station.settings.keys())
-        for each in known["configurationKey"]:
-            each["readonly"] |= each["key"] in fixed
-        return known
-
-    station.answers["GetConfiguration"] = answer
+    fix(station, fixed)
     await ready(counter, station)
-    written = {each["key"] for each in asked(station, "ChangeConfiguration")}
+    written = {each["key"] for each in station.asked("ChangeConfiguration")}
     assert "ConnectionTimeOut" in written
     assert not written & fixed
 
@@ -284,13 +269,9 @@ async def test_grizzl_e_lets_nobody_choose_what_it_measures(counter: Counter) ->
 async def test_alfen_takes_so_many_measurands_and_no_more(counter: Counter) -> None:
     """#19: a list that is too long is refused as a whole."""
     station = counter.stranger("garage")
-
-    def answer(payload: dict[str, Any]) -> Any:
-        if payload["key"].endswith("Data") and payload["value"].count(",") >= 4:
-            return {"status": "Rejected"}
-        return {"status": station.settings.change(payload["key"], payload["value"])}
-
-    station.answers["ChangeConfiguration"] = answer
+    station.refuse_settings(
+        lambda key, value: key.endswith("Data") and value.count(",") >= 4
+    )
     await ready(counter, station)
     assert station.settings["MeterValuesSampledData"] == (
         "Energy.Active.Import.Register,Power.Active.Import,Current.Import,Voltage"
@@ -303,18 +284,10 @@ async def test_schneider_asks_for_the_tag_of_a_start_from_afar(
     """#918: AuthorizeRemoteTxRequests is true and cannot be changed."""
     fitted = {"AuthorizeRemoteTxRequests": "true"}
     station = counter.stranger("garage", settings=fitted)
-
-    def answer(payload: dict[str, Any]) -> Any:
-        keys = payload.get("key") or station.settings.keys()
-        known = told(station, keys)
-        for each in known["configurationKey"]:
-            each["readonly"] |= each["key"] in fitted
-        return known
-
-    station.answers["GetConfiguration"] = answer
+    fix(station, fitted)
     await ready(counter, station)
     assert "AuthorizeRemoteTxRequests" not in [
-        each["key"] for each in asked(station, "ChangeConfiguration")
+        each["key"] for each in station.asked("ChangeConfiguration")
     ]
     await station.plug_in(1, Car())
     await counter.desk.start_charging("garage", 1, "bo")

@@ -1,15 +1,18 @@
 """Stations that measure, and tell it only when they are asked (BG SyncEV)."""
 
+from dataclasses import replace
 from typing import Any
 
 from ocpp.exceptions import NotImplementedError as NotImplementedHere
 import pytest
 
+from custom_components.ladda import polling
+from custom_components.ladda.central_system import profile_of
 from tests.desk.counter import Counter
 from tests.desk.wire import meter_values, start, stop
 from tests.station_simulator import SimulatedStation
 
-from .test_asking import asked, ready
+from .test_asking import ready
 
 pytestmark = pytest.mark.usefixtures("little_time")
 
@@ -48,7 +51,7 @@ class SilentCar:
 
     def questions(self) -> list[dict[str, Any]]:
         """List what was asked for."""
-        asked_for = asked(self.station, "TriggerMessage")
+        asked_for = self.station.asked("TriggerMessage")
         return [each for each in asked_for if each["requestedMessage"] == "MeterValues"]
 
 
@@ -56,13 +59,7 @@ class SilentCar:
 async def car(counter: Counter) -> SilentCar:
     """Return a session that goes on, at a station that tells nothing by itself."""
     station = counter.stranger("garage")
-
-    def answer(payload: dict[str, Any]) -> dict[str, str]:
-        if "Aligned" in payload["key"]:
-            return {"status": "NotSupported"}
-        return {"status": station.settings.change(payload["key"], payload["value"])}
-
-    station.answers["ChangeConfiguration"] = answer
+    station.refuse_settings(lambda key, _: "Aligned" in key, "NotSupported")
     silent = SilentCar(counter, station)
     await ready(counter, station)
     await silent.begin()
@@ -120,6 +117,14 @@ async def test_who_does_not_know_the_question_is_asked_no_more(
     assert len(car.questions()) == times
 
 
+async def test_who_must_not_be_asked_for_it_is_not(
+    car: SilentCar, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spared = replace(profile_of(None), untriggered=frozenset({"MeterValues"}))
+    monkeypatch.setattr(polling, "profile_of", lambda _: spared)
+    assert await car.look(seconds=700) == 0
+
+
 async def test_who_agrees_and_tells_nothing_is_asked_seldom(car: SilentCar) -> None:
     for _ in range(41):
         await car.look(answered=False)
@@ -151,7 +156,5 @@ async def test_who_is_away_or_charges_nothing_is_not_asked(
     await car.look(seconds=600)
     assert car.questions() == []
     assert [
-        each
-        for each in asked(other, "TriggerMessage")
-        if "MeterValues" in each.values()
+        each for each in other.asked("TriggerMessage") if "MeterValues" in each.values()
     ] == []

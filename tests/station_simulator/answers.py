@@ -100,13 +100,9 @@ class Answers:
         )
 
     def _get_configuration(self, key: list[str] | None = None) -> Any:
-        settings = self._station.settings
-        known = settings.keys()
+        told = self._station.settings.told(key)
         return call_result.GetConfiguration(
-            configuration_key=[
-                settings.described(name) for name in key or known if name in known
-            ],
-            unknown_key=[name for name in key or () if name not in known],
+            configuration_key=told["configurationKey"], unknown_key=told["unknownKey"]
         )
 
     def _get_local_list_version(self) -> Any:

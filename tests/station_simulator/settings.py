@@ -1,9 +1,10 @@
 """The configuration keys of a station (OCPP 1.6 §9), and what may be written."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from enum import Enum, auto
 import re
+from typing import Any
 
 MEASURANDS = (
     "Energy.Active.Import.Register",
@@ -121,6 +122,16 @@ class Settings:
     def keys(self) -> list[str]:
         """Return all keys, in order."""
         return sorted(_KEYS.keys() | self.fitted.keys())
+
+    def told(self, asked: Collection[str] | None = None) -> dict[str, list[Any]]:
+        """Return the answer to GetConfiguration (OCPP 1.6 §5.8): all, or what is asked."""
+        known = self.keys()
+        return {
+            "configurationKey": [
+                self.described(key) for key in asked or known if key in known
+            ],
+            "unknownKey": [key for key in asked or () if key not in known],
+        }
 
     def described(self, key: str) -> dict[str, str | bool]:
         """Return a key as GetConfiguration tells it; a secret has no value."""

@@ -156,6 +156,22 @@ class SimulatedStation:
         """The CALLs that the central system sent: action and payload."""
         return self.link.received
 
+    def asked(self, action: str) -> list[Payload]:
+        """Return what the central system asked by CALLs of that name."""
+        return [payload for name, payload in self.received if name == action]
+
+    def refuse_settings(
+        self, refuses: Callable[[str, str], bool], status: str = "Rejected"
+    ) -> None:
+        """Let the station refuse settings, by key and value, and take all others."""
+
+        def answer(payload: Payload) -> Payload:
+            key, value = payload["key"], payload["value"]
+            refused = refuses(key, value)
+            return {"status": status if refused else self.settings.change(key, value)}
+
+        self.answers["ChangeConfiguration"] = answer
+
     @property
     def endpoint(self) -> StationEndpoint:
         """The end of the present connection; raises Disconnected without one."""
