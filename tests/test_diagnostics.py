@@ -231,8 +231,8 @@ async def tell_everything(hass: HomeAssistant, house: LivedInHouse) -> None:
             },
         )
     await house.stop(station, 4711, 1000)
-    await house.hub.desk.assign(ended, None)
-    await house.hub.desk.assign(ended, astrid.subentry_id)
+    await house.hub.desk.accounts.assign(ended, None)
+    await house.hub.desk.accounts.assign(ended, astrid.subentry_id)
     number = await house.start(station, SECRETS["unknown tag"])
     reading = {"timestamp": stamp(), "sampledValue": [signed]}
     await station.send(

@@ -141,7 +141,7 @@ async def test_a_session_given_to_somebody_else_moves_between_accounts(
     station = await house.station()
     session = await house.start(station, at=hours_ago(1))
     await house.stop(station, session, 3_000)
-    await house.hub.desk.assign(session, pippi.subentry_id)
+    await house.hub.desk.accounts.assign(session, pippi.subentry_id)
     await house.hass.async_block_till_done()
     assert house.hub.account("user_astrid") == Account()
     assert house.state("sensor", f"{ASTRID}_energy_total").state == "0.000"

@@ -121,7 +121,7 @@ async def test_the_limit_of_a_start_shows_as_long_as_its_session_goes_on(
     station = await house.station()
     await set_limit(house, 10)
     await station.plug_in(1, Car())
-    await house.hub.desk.start_charging(STATION, 1, None, limit_a=Decimal(8))
+    await house.hub.desk.remote.start(STATION, 1, None, limit_a=Decimal(8))
     await station.wait_transaction(1)
     await house.until(lambda: float(house.state("number", LIMIT).state) == 8)
     await station.unplug(1)

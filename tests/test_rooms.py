@@ -22,8 +22,8 @@ ROOMS = {
     "smart_charging": {"billing", "charging"},
 }
 
-# Imports every module of the rooms as if Ladda's root package were empty, and
-# prints what came along.
+# Imports every module of the rooms, and the desk that joins them, as if Ladda's root
+# package were empty, and prints what came along.
 IMPORT_ALL_ROOMS = """
 import importlib, pkgutil, sys, types
 root = types.ModuleType("custom_components.ladda")
@@ -34,6 +34,7 @@ for room in sys.argv[2:]:
     package = importlib.import_module(f"{root.__name__}.{room}")
     for module in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
         importlib.import_module(module.name)
+importlib.import_module(f"{root.__name__}.desk")
 print(*(name for name in sys.modules if name.partition(".")[0] == "homeassistant"))
 """
 
@@ -81,7 +82,7 @@ def test_a_room_imports_only_the_rooms_it_builds_on(room: str) -> None:
     assert forbidden == []
 
 
-def test_the_rooms_can_be_used_without_home_assistant() -> None:
+def test_the_rooms_and_the_desk_can_be_used_without_home_assistant() -> None:
     done = subprocess.run(
         [sys.executable, "-c", IMPORT_ALL_ROOMS, str(LADDA), *ROOMS],
         check=True,

@@ -46,7 +46,7 @@ async def start_charging(call: ServiceCall) -> ServiceResponse:
     if limit_a is not None:
         _check_limit(charger, limit_a)
     with station_errors(charger.name):
-        await charger.hub.desk.start_charging(
+        await charger.hub.desk.remote.start(
             charger.identity,
             connector,
             user.id if user is not None else None,

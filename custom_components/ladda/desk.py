@@ -8,16 +8,16 @@ house and listens to what happens.
 
 import asyncio
 from collections.abc import Callable, Collection, Iterable
-from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 import itertools
 import logging
-from typing import Any, Final, Protocol
+from typing import Final, Protocol
 
+from .accounts import Accounts
+from .admittance import admittance
 from .alignment import Alignment
 from .auto_start import AutoStart
-from .billing.prices import Fill, Observation, Origin
 from .billing.tariffs import Tariff
 from .central_system import (
     Admission,
@@ -26,10 +26,8 @@ from .central_system import (
     NotStored,
     Verdict,
     capabilities,
-    profile_of,
 )
-from .charging import ends, metering, reports, reserving, starts
-from .charging.connector import RemoteStart
+from .charging import ends, metering, reports, starts
 from .charging.decisions import Authorized, Decision, Noted, Registered, VendorAnswer
 from .charging.events import (
     Booted,
@@ -45,43 +43,28 @@ from .charging.events import (
     TransactionStopped,
     VendorMessage,
 )
-from .charging.journal import Entry, Kind, amount_text
+from .charging.journal import Entry, Kind
 from .charging.model import Authorization, Capabilities, Registration, StationInfo
 from .charging.open_session import OpenSession
 from .charging.plan import Plan
-from .charging.reservation import Ending, Reservation
 from .charging.session import Closing, Session
-from .charging.starts import Admittance
 from .charging.station import RESTORED, Station
 from .household import House, StationOptions
 from .ledger import Ledger, LedgerError, SessionQuery
 from .limits import Limits
 from .polling import Polling
-from .pricing import Pricing, energy_entries, with_cost
-from .refusals import MayNotCharge, TooSoon
+from .pricing import Pricing, energy_entries
+from .remote_charging import RemoteCharging
+from .reservations import Reservations
+from .strangers import Stranger, Strangers
 
 _LOGGER = logging.getLogger(__name__)
 
 HEARTBEAT_S: Final = 300
 STRANGER_INTERVAL_S: Final = 30
-# What a stranger gets to tell what it is; some do not when they only come back.
-STRANGER_PATIENCE: Final = 30.0
 # What a station needs to come to itself after it booted.
 SETTLE: Final = 2.0
 BOOT_STORM: Final = timedelta(minutes=10)
-
-
-class UnknownSession(LookupError):
-    """There is no session of that id."""
-
-
-@dataclass(frozen=True, slots=True)
-class Stranger:
-    """A station that asks to be adopted."""
-
-    identity: str
-    info: StationInfo
-    remote: str
 
 
 class Listener(Protocol):
@@ -149,15 +132,17 @@ class ChargingDesk:
         self.stations: dict[str, Station] = {}
         self.pricing = Pricing(ledger, self.stations)
         self.prices = self.pricing.book
-        self.strangers: dict[str, Stranger] = {}
+        self.strangers = Strangers(listener.stranger_seen)
         self.links: dict[str, Link] = {}
-        self._silent: dict[str, asyncio.TimerHandle] = {}
         self._listener = listener
         self._clock = clock
         self._alignment = Alignment(self, clock, settle)
         self._polling = Polling(self, clock)
-        self._auto_start = AutoStart(self.start_charging)
         self.limits = Limits(self, listener, clock, settle)
+        self.remote = RemoteCharging(self, clock)
+        self._auto_start = AutoStart(self.remote.start)
+        self.reservations = Reservations(self, listener, clock)
+        self.accounts = Accounts(self, ledger, self.pricing, listener, clock)
         self._ids = itertools.count(1)
         self._locks: dict[str, asyncio.Lock] = {}
         self._boots: dict[str, list[datetime]] = {}
@@ -259,8 +244,8 @@ class ChargingDesk:
         if link.identity in self.house.stations:
             self._welcome(link)
             self._alignment.after_connecting(link)
-        elif link.identity not in self.strangers:
-            self._wait_for_boot(link)
+        else:
+            self.strangers.came(link)
 
     def disconnected(self, link: Link) -> None:
         """Take note of a station that went, unless it has come again already.
@@ -270,36 +255,16 @@ class ChargingDesk:
         if self.links.get(link.identity) is not link:
             return
         del self.links[link.identity]
-        self.strangers.pop(link.identity, None)
-        self._wait_no_more(link.identity)
+        self.strangers.went(link.identity)
         if link.identity in self.house.stations:
             self._listener.station_changed(link.identity)
 
     def _welcome(self, link: Link) -> None:
         """Let a station of the house take part."""
-        self._wait_no_more(link.identity)
+        self.strangers.wait_no_more(link.identity)
         link.registration = Registration.ACCEPTED
         self.station_of(link.identity).clock.restart()
         self._listener.station_changed(link.identity)
-
-    def _wait_for_boot(self, link: Link) -> None:
-        """Give a stranger time to tell what it is; then show it as it is."""
-        self._wait_no_more(link.identity)
-        self._silent[link.identity] = asyncio.get_running_loop().call_later(
-            STRANGER_PATIENCE, self._see, link, StationInfo()
-        )
-
-    def _wait_no_more(self, identity: str) -> None:
-        """Wait no more for a stranger to tell what it is."""
-        if (timer := self._silent.pop(identity, None)) is not None:
-            timer.cancel()
-
-    def _see(self, link: Link, info: StationInfo) -> None:
-        """Show a stranger, so that somebody can decide."""
-        self._wait_no_more(link.identity)
-        stranger = Stranger(link.identity, info, link.remote)
-        self.strangers[link.identity] = stranger
-        self._listener.stranger_seen(stranger)
 
     def link(self, identity: str) -> Link:
         """Return a station's connection; raises Disconnected where there is none."""
@@ -353,7 +318,7 @@ class ChargingDesk:
             raise NotStored
         if link.identity in self.house.turned_away:
             return Registered(Registration.REJECTED, 3600)
-        self._see(link, event.info)
+        self.strangers.show(link, event.info)
         return Registered(Registration.PENDING, STRANGER_INTERVAL_S)
 
     async def _carry_out(self, station: Station, plan: Plan) -> None:
@@ -384,7 +349,7 @@ class ChargingDesk:
         ]
         self._boots[station.identity] = [*recent, now]
         self._alignment.after_boot(link, len(self._boots[station.identity]))
-        self.strangers.pop(station.identity, None)
+        self.strangers.went(station.identity)
         self._listener.station_changed(station.identity)
         return Registered(Registration.ACCEPTED, HEARTBEAT_S)
 
@@ -423,7 +388,7 @@ class ChargingDesk:
 
     def _on_token(self, station: Station, token: str, now: datetime) -> Authorized:
         """Somebody held a tag to a reader."""
-        admitted = self._admit(station, token, now, None, in_use=())
+        admitted = admittance(self.house, station.identity, token, now)
         data = {
             "token": token,
             "authorization": admitted.authorization,
@@ -434,51 +399,6 @@ class ChargingDesk:
             station.identity, token, admitted.authorization, admitted.user
         )
         return Authorized(admitted.authorization, admitted.until)
-
-    def _admit(
-        self,
-        station: Station,
-        token: str,
-        at: datetime,
-        asked: RemoteStart | None,
-        in_use: Collection[str],
-    ) -> Admittance:
-        """Decide who charges with a tag, and on what terms."""
-        options = self.house.stations[station.identity]
-        directory = self.house.directory
-        user: str | None
-        until: datetime | None = None
-        status = Authorization.ACCEPTED
-        if asked is not None:
-            user = asked.user
-        else:
-            decision = directory.authorize(token, at, in_use)
-            status = decision.authorization
-            user = decision.user.id if decision.user else None
-            until = decision.user.valid_until if decision.user else None
-            if status is Authorization.INVALID and options.open_to_all:
-                status = Authorization.ACCEPTED
-        if user is None and status is Authorization.ACCEPTED:
-            user = options.default_user
-        return self._terms(user, status, until)
-
-    def _terms(
-        self,
-        user: str | None,
-        status: Authorization = Authorization.ACCEPTED,
-        until: datetime | None = None,
-    ) -> Admittance:
-        """Return a user's terms as they are now."""
-        found = self.house.directory.user(user) if user is not None else None
-        tariff = self.house.tariff_of(user)
-        return Admittance(
-            status,
-            found.id if found else None,
-            found.name if found else None,
-            tariff.as_data() if tariff else None,
-            tariff.currency if tariff else None,
-            until,
-        )
 
     async def _on_start(
         self, station: Station, event: TransactionStarted, now: datetime
@@ -507,7 +427,9 @@ class ChargingDesk:
             connector,
             now,
             next(self._ids),
-            lambda at, asked: self._admit(station, event.token, at, asked, in_use),
+            lambda at, asked: admittance(
+                self.house, station.identity, event.token, at, asked, in_use
+            ),
         )
         plan = await self.pricing.priced(plan)
         await self._carry_out(station, plan)
@@ -578,217 +500,7 @@ class ChargingDesk:
             self.limits.look(station, connector, values, now)
         self._listener.meter_read(station.identity, connector, live=live)
 
-    # --- money -----------------------------------------------------------------------
-
-    async def rate_again(self) -> int:
-        """Price all provisional sessions again; return how many are known now."""
-        settled = 0
-        for found in await self.ledger.sessions(SessionQuery(provisional=True)):
-            async with self._lock(found.station):
-                session = await self.ledger.session(found.id)
-                if session is None or session.is_open:
-                    continue
-                rating = await self.pricing.rating(session)
-                if rating is None:
-                    continue
-                priced = with_cost(session, rating)
-                if (priced.cost, priced.provisional) == (
-                    session.cost,
-                    session.provisional,
-                ):
-                    continue
-                await self._amend(
-                    priced, Kind.RATED, {"cost": amount_text(priced.cost)}
-                )
-                settled += not priced.provisional
-        return settled
-
-    async def assign(self, session_id: int, user: str | None) -> Session:
-        """Give a session to another user, on that user's terms as they are now.
-
-        Raises UnknownSession.
-        """
-        found = await self.ledger.session(session_id)
-        if found is None:
-            raise UnknownSession(session_id)
-        async with self._lock(found.station):
-            session = await self.ledger.session(session_id)
-            assert session is not None
-            before = session.user
-            terms = self._terms(user)
-            session = replace(
-                session,
-                user=terms.user,
-                user_name=terms.user_name,
-                tariff=terms.tariff,
-                currency=terms.currency,
-                cost=None,
-                provisional=False,
-            )
-            rating = await self.pricing.rating(session)
-            if rating is not None and not session.is_open:
-                session = with_cost(session, rating)
-            data = {
-                "user": terms.user,
-                "user_name": terms.user_name,
-                "tariff": terms.tariff,
-                "currency": terms.currency,
-            }
-            await self._amend(session, Kind.ASSIGN, data)
-        self._listener.accounts_changed([before, session.user])
-        return session
-
-    async def _amend(self, session: Session, kind: Kind, data: dict[str, Any]) -> None:
-        """Keep a session as it has become, and why."""
-        station = self.station_of(session.station)
-        now = self._clock()
-        entry = station.entry(
-            kind, now, now, data, connector=session.connector, session=session.id
-        )
-        await self.ledger.commit(entries=[entry], sessions=[session])
-        station.replace_session(session)
-        if session.is_open:
-            self.pricing.count(station.open[session.id])
-        self._listener.connector_changed(session.station, session.connector)
-        self._listener.accounts_changed([session.user])
-
-    async def set_price(
-        self, entity: str, start: datetime, end: datetime, state: str, unit: str | None
-    ) -> int:
-        """Fill in what a helper would have shown; return how many sessions that settles."""
-        told = Observation(start, state, unit, Origin.MANUAL)
-        await self.prices.fill(entity, [Fill(start, end, told)], self._clock())
-        self.pricing.count_again()
-        return await self.rate_again()
-
-    def _lock(self, identity: str) -> asyncio.Lock:
-        """Return the lock that keeps a station's affairs in order."""
-        self.station_of(identity)
-        return self._locks[identity]
-
-    # --- what we ask of stations -------------------------------------------------------
-
-    async def start_charging(
-        self,
-        identity: str,
-        connector: int,
-        user: str | None,
-        token: str | None = None,
-        limit_a: Decimal | None = None,
-    ) -> None:
-        """Ask a station to start a session for a user (None: the station's default).
-
-        Raises MayNotCharge for a user who may not, and TooSoon.
-        """
-        link = self.link(identity)
-        station = self.station_of(identity)
-        now = self._clock()
-        self._let_rest(station, connector, now)
-        user, token = self._payer(identity, user, token, now)
-        phases = self.limits.phases(identity, connector)
-        data = {
-            "token": token,
-            "user": user,
-            "limit_a": amount_text(limit_a),
-            "limit_phases": phases,
-        }
-        entry = station.entry(Kind.REMOTE_START, now, now, data, connector=connector)
-        await self.keep(station, entry)
-        await link.commands.start(connector, token, limit_a, phases=phases)
-
-    def _let_rest(self, station: Station, connector: int, now: datetime) -> None:
-        """Spare a station that needs a pause after boots or sessions; raises TooSoon."""
-        profile = profile_of(station.info)
-        last = station.connector(connector).last_session
-        rested = (
-            since + timedelta(seconds=pause)
-            for since, pause in (
-                (station.booted_at, profile.settle_s),
-                (last.ended_at if last else None, profile.restart_gap_s),
-            )
-            if since is not None
-        )
-        if (wait := max(rested, default=now) - now) > timedelta():
-            raise TooSoon(wait)
-
-    def _payer(
-        self, identity: str, user: str | None, token: str | None, now: datetime
-    ) -> tuple[str | None, str]:
-        """Return who pays, else the station's default user, and the tag to charge with.
-
-        Raises MayNotCharge for a user who may not.
-        """
-        user = user or self.house.stations[identity].default_user
-        payer = self.house.directory.user(user) if user is not None else None
-        if payer and payer.standing(now) is not Authorization.ACCEPTED:
-            raise MayNotCharge(payer.name)
-        return user, token or self.house.directory.remote_token(user)
-
-    async def reserve(
-        self,
-        identity: str,
-        connector: int,
-        user: str | None,
-        token: str | None,
-        until: datetime,
-    ) -> Reservation:
-        """Keep a connector free for a user (None: the station's default).
-
-        Raises MayNotCharge for a user who may not charge.
-        """
-        link = self.link(identity)
-        station = self.station_of(identity)
-        user, token = self._payer(identity, user, token, self._clock())
-        reservation = Reservation(station.next_reservation(), token, user, until)
-        await link.commands.reserve(connector, reservation.id, token, until)
-        async with self._lock(identity):
-            plan = reserving.plan_reservation(
-                station, connector, reservation, self._clock()
-            )
-            await self._carry_out_ours(station, plan)
-        self._listener.connector_changed(identity, connector)
-        return reservation
-
-    async def cancel_reservation(self, identity: str, connector: int) -> bool:
-        """Give up a connector's reservation; False: there is none."""
-        station = self.station_of(identity)
-        reservation = station.connector(connector).reservation
-        if reservation is None:
-            return False
-        await self.link(identity).commands.cancel_reservation(reservation.id)
-        await self._end_reservation(station, connector, Ending.CANCELLED)
-        return True
-
-    async def end_expired_reservations(self) -> None:
-        """End the reservations whose time is over, as the stations do themselves."""
-        now = self._clock()
-        for station in self.stations.values():
-            for connector in reserving.expired_reservations(station, now):
-                await self._end_reservation(station, connector, Ending.EXPIRED)
-
-    async def _end_reservation(
-        self, station: Station, connector: int, ending: Ending
-    ) -> None:
-        """Note that a reservation is over."""
-        async with self._lock(station.identity):
-            now = self._clock()
-            plan = reserving.plan_reservation_end(station, connector, ending, now)
-            await self._carry_out_ours(station, plan)
-        self._listener.connector_changed(station.identity, connector)
-
-    async def _carry_out_ours(self, station: Station, plan: Plan) -> None:
-        """Keep a plan that no report led to, then make it so. Raises LedgerError."""
-        if plan.entries:
-            await self.ledger.commit(entries=plan.entries)
-        station.apply(plan)
-
-    async def stop_charging(self, identity: str, connector: int) -> bool:
-        """Ask a station to end a connector's session; False: there is none."""
-        opened = self.station_of(identity).session_at(connector)
-        if opened is None:
-            return False
-        await self.link(identity).commands.stop(opened.session.id)
-        return True
+    # --- what is looked after ----------------------------------------------------------
 
     async def ask_the_silent(self) -> None:
         """Ask for meter values of sessions of which nothing is heard."""
@@ -801,7 +513,7 @@ class ChargingDesk:
         for identity, station in self.stations.items():
             if not self.is_online(identity):
                 continue
-            async with self._lock(identity):
+            async with self.lock(identity):
                 for session in ends.forgotten(station, now):
                     plan = await self.pricing.priced(
                         ends.plan_close(station, session, now)
@@ -809,17 +521,27 @@ class ChargingDesk:
                     await self._carry_out(station, plan)
                     self._tell_ended(plan.sessions)
 
-    # --- what the alignment of stations asks for -----------------------------------------
+    # --- what its parts ask for ----------------------------------------------------------
+
+    def lock(self, identity: str) -> asyncio.Lock:
+        """Return the lock that keeps a station's affairs in order."""
+        self.station_of(identity)
+        return self._locks[identity]
 
     def info_of(self, identity: str) -> StationInfo | None:
         """Return what a station said that it is, also before it was adopted."""
-        stranger = self.strangers.get(identity)
-        return self.station_of(identity).info or (stranger.info if stranger else None)
+        return self.station_of(identity).info or self.strangers.info_of(identity)
 
     async def keep(self, station: Station, entry: Entry) -> None:
         """Commit an entry and apply it; raises LedgerError."""
         await self.ledger.commit(entries=[entry])
         station.apply_entry(entry)
+
+    async def make_so(self, station: Station, plan: Plan) -> None:
+        """Keep a plan that no report led to, then make it so; raises LedgerError."""
+        if plan.entries:
+            await self.ledger.commit(entries=plan.entries)
+        station.apply(plan)
 
     def aligned(self, identity: str) -> None:
         """Hear that a station's settings are known."""

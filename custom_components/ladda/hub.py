@@ -58,7 +58,7 @@ from .const import (
     SUBENTRY_TARIFF,
     SUBENTRY_USER,
 )
-from .desk import ChargingDesk, Stranger
+from .desk import ChargingDesk
 from .devices import async_describe_account, async_describe_station
 from .house import house_of
 from .household import House
@@ -77,6 +77,7 @@ from .server_certificate import (
     async_look_after,
     certificate_files,
 )
+from .strangers import Stranger
 from .unknown_tags import async_ask_whose, async_forget_known, async_forget_waiting
 
 _LOGGER = logging.getLogger(__name__)
@@ -316,7 +317,7 @@ class LaddaHub:
     async def _async_keep_house(self, _: datetime) -> None:
         """Look after what nobody reports: what is over, a renewed certificate."""
         await self.desk.close_forgotten()
-        await self.desk.end_expired_reservations()
+        await self.desk.reservations.end_expired()
         if self._tls is not None:
             await async_look_after(self.hass, self._tls)
 
@@ -401,7 +402,7 @@ class LaddaHub:
         for identity, station in self.desk.stations.items():
             for opened in station.open.values():
                 self.connector_changed(identity, opened.session.connector)
-        await self.desk.rate_again()
+        await self.desk.accounts.rate_again()
 
     # --- accounts --------------------------------------------------------------------
 

@@ -51,7 +51,7 @@ async def _reserve(
     connector = charger.one_connector()
     with station_errors(charger.name):
         try:
-            return await charger.hub.desk.reserve(
+            return await charger.hub.desk.reservations.reserve(
                 charger.identity, connector, user, tag, until
             )
         except NotAccepted as err:
@@ -76,7 +76,7 @@ async def cancel_reservation(call: ServiceCall) -> ServiceResponse:
         )
     demand_within(reach, reservation.user)
     with station_errors(charger.name):
-        await charger.hub.desk.cancel_reservation(charger.identity, connector)
+        await charger.hub.desk.reservations.cancel(charger.identity, connector)
     return {"status": ACCEPTED}
 
 

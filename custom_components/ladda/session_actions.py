@@ -10,9 +10,9 @@ from homeassistant.core import ServiceCall, ServiceResponse
 from homeassistant.exceptions import ServiceValidationError
 from homeassistant.util import dt as dt_util
 
+from .accounts import UnknownSession
 from .billing.tariffs import FixedPrice, HelperPrice, StatePrices, Tariff
 from .const import DOMAIN
-from .desk import UnknownSession
 from .errors import ledger_errors
 from .hub import LaddaHub
 from .ledger import NOBODY, SessionQuery
@@ -93,7 +93,7 @@ async def assign_session(call: ServiceCall) -> ServiceResponse:
     user = None if named == NO_USER else named_user(hub, named).id
     try:
         with ledger_errors():
-            session = await hub.desk.assign(call.data[ATTR_SESSION_ID], user)
+            session = await hub.desk.accounts.assign(call.data[ATTR_SESSION_ID], user)
     except UnknownSession as err:
         raise _unknown_session(call.data[ATTR_SESSION_ID]) from err
     return session_as_data(hub, session)
@@ -111,7 +111,7 @@ async def set_price(call: ServiceCall) -> ServiceResponse:
             translation_domain=DOMAIN, translation_key="not_a_past_period"
         )
     with ledger_errors():
-        settled = await hub.desk.set_price(entity, start, end, state, unit)
+        settled = await hub.desk.accounts.set_price(entity, start, end, state, unit)
     return {"settled": settled}
 
 

@@ -60,10 +60,10 @@ class ChargingSwitch(ConnectorEntity[bool], SwitchEntity):
         if self.opened is not None:
             return
         with station_errors(station_name(self.hub, self.identity)):
-            await self.hub.desk.start_charging(self.identity, self.number, None)
+            await self.hub.desk.remote.start(self.identity, self.number, None)
 
     @override
     async def async_turn_off(self, **kwargs: Any) -> None:
         """Ask for the session's end; without one there is nothing to do."""
         with station_errors(station_name(self.hub, self.identity)):
-            await self.hub.desk.stop_charging(self.identity, self.number)
+            await self.hub.desk.remote.stop(self.identity, self.number)

@@ -27,9 +27,10 @@ from custom_components.ladda.charging.events import (
 )
 from custom_components.ladda.charging.model import Authorization
 from custom_components.ladda.charging.session import Session
-from custom_components.ladda.desk import ChargingDesk, Stranger
+from custom_components.ladda.desk import ChargingDesk
 from custom_components.ladda.household import House, StationOptions
 from custom_components.ladda.ledger import Ledger
+from custom_components.ladda.strangers import Stranger
 
 from .component.bare import serve_bare
 from .component.disk import Disk

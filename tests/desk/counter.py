@@ -13,9 +13,10 @@ from custom_components.ladda.central_system import CentralSystem
 from custom_components.ladda.charging.events import Progress, SecurityEvent
 from custom_components.ladda.charging.model import Authorization
 from custom_components.ladda.charging.session import Session
-from custom_components.ladda.desk import ChargingDesk, Stranger
+from custom_components.ladda.desk import ChargingDesk
 from custom_components.ladda.household import House, StationOptions
 from custom_components.ladda.ledger import Ledger, SessionQuery
+from custom_components.ladda.strangers import Stranger
 from tests.station_simulator import SimulatedStation
 
 ANNA = User(id="anna", name="Anna", tokens=("04AA11",))

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from custom_components.ladda import auto_start, desk
+from custom_components.ladda import auto_start, remote_charging
 from custom_components.ladda.central_system import profile_of
 from tests.station_simulator import Car, SimulatedStation
 
@@ -40,7 +40,7 @@ async def station_of(counter: Counter, **options: Any) -> SimulatedStation:
 def all_need(monkeypatch: pytest.MonkeyPatch, **pauses: float) -> None:
     """Let every station need the `pauses` of a profile."""
     profile = replace(profile_of(None), **pauses)
-    monkeypatch.setattr(desk, "profile_of", lambda _: profile)
+    monkeypatch.setattr(remote_charging, "profile_of", lambda _: profile)
 
 
 def asked(station: SimulatedStation) -> int:
@@ -62,7 +62,7 @@ async def test_what_was_stopped_stays_so_until_a_car_comes_again(
     station = await station_of(counter)
     await station.plug_in(1, Car())
     await station.wait_transaction(1)
-    await counter.desk.stop_charging("garage", 1)
+    await counter.desk.remote.stop("garage", 1)
     await station.wait_for(lambda: not counter.desk.stations["garage"].open)
     preparing = {"connectorId": 1, "status": "Preparing", "errorCode": "NoError"}
     await station.send("StatusNotification", preparing)  # as some do, still plugged in
@@ -118,7 +118,7 @@ async def test_a_station_that_needs_a_rest_gets_it(
     station = await station_of(counter)
     await station.plug_in(1, Car())
     await station.wait_transaction(1)
-    await counter.desk.stop_charging("garage", 1)
+    await counter.desk.remote.stop("garage", 1)
     await station.wait_for(lambda: not counter.desk.stations["garage"].open)
     await station.unplug(1)
     await station.plug_in(1, Car())

@@ -64,7 +64,7 @@ async def test_a_price_that_is_not_known_is_never_zero(tmp_path: Path) -> None:
         assert session.provisional
         assert session.cost is None
 
-        settled = await counter.desk.set_price(
+        settled = await counter.desk.accounts.set_price(
             "sensor.spot",
             begun - timedelta(minutes=1),
             clock() + timedelta(minutes=1),
@@ -178,14 +178,14 @@ async def test_a_session_given_to_somebody_else_costs_what_theirs_do(
             "StartTransaction", start("FFFF", counter.clock(), 0)
         )
         number = answer["transactionId"]
-        await counter.desk.assign(number, "anna")
+        await counter.desk.accounts.assign(number, "anna")
         counter.clock.travel(hours=1)
         await station.send("StopTransaction", stop(number, counter.clock(), 4000))
         [session] = await counter.sessions()
         assert (session.user_name, session.cost) == ("Anna", Decimal("10.00"))
-        session = await counter.desk.assign(number, "bo")
+        session = await counter.desk.accounts.assign(number, "bo")
         assert (session.user_name, session.cost) == ("Bo", Decimal("4.00"))
-        session = await counter.desk.assign(number, None)
+        session = await counter.desk.accounts.assign(number, None)
         assert session.user is None
 
 
@@ -253,7 +253,7 @@ async def test_what_was_billed_does_not_change_with_what_is_said_later(
         told = stop(answer["transactionId"], clock(), 5000)
         await station.send("StopTransaction", told)
         for price in ("2.00", "4.00"):
-            await counter.desk.set_price(
+            await counter.desk.accounts.set_price(
                 "sensor.spot", begun - timedelta(1), clock(), price, "SEK/kWh"
             )
         [session] = await counter.sessions()

@@ -160,8 +160,8 @@ async def test_a_session_from_home_assistant_is_for_whom_it_names(
         station = await counter.station("garage", connectors=2)
         await station.plug_in(1, Car())
         await station.plug_in(2, Car())
-        await counter.desk.start_charging("garage", 1, "bo")
-        await counter.desk.start_charging("garage", 2, None)
+        await counter.desk.remote.start("garage", 1, "bo")
+        await counter.desk.remote.start("garage", 2, None)
         await station.wait_transaction(1)
         await station.wait_transaction(2)
         first, second = sorted(
@@ -169,10 +169,10 @@ async def test_a_session_from_home_assistant_is_for_whom_it_names(
         )
         assert first.user == "bo"
         assert second.user is None  # nobody, visibly
-        assert await counter.desk.stop_charging("garage", 1)
+        assert await counter.desk.remote.stop("garage", 1)
         await station.wait_for(lambda: station.connectors[1].transaction is None)
         await station.wait_queue_empty()
-        assert not await counter.desk.stop_charging("garage", 1)
+        assert not await counter.desk.remote.stop("garage", 1)
 
 
 async def test_a_session_for_nobody_goes_to_the_stations_default_user(
@@ -182,7 +182,7 @@ async def test_a_session_for_nobody_goes_to_the_stations_default_user(
     async with at_the_desk(tmp_path / "ladda.db", place) as counter:
         station = await counter.station("garage")
         await station.plug_in(1, Car())
-        await counter.desk.start_charging("garage", 1, None)
+        await counter.desk.remote.start("garage", 1, None)
         await station.wait_transaction(1)
         [session] = await counter.sessions()
         assert session.user == "anna"
@@ -197,7 +197,7 @@ async def test_who_is_switched_off_gets_no_power_from_afar_either(
         await station.plug_in(1, Car())
         for user in ("cecilia", None):
             with pytest.raises(MayNotCharge, match="Cecilia"):
-                await counter.desk.start_charging("garage", 1, user)
+                await counter.desk.remote.start("garage", 1, user)
         assert "RemoteStartTransaction" not in dict(station.received)
 
 

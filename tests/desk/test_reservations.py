@@ -29,7 +29,9 @@ async def connect(counter: Counter) -> SimulatedStation:
 async def reserve(counter: Counter, connector: int = 1) -> Reservation:
     """Reserve a connector for Anna, for an hour."""
     until = counter.clock() + timedelta(hours=1)
-    return await counter.desk.reserve("garage", connector, "anna", None, until)
+    return await counter.desk.reservations.reserve(
+        "garage", connector, "anna", None, until
+    )
 
 
 def kept(counter: Counter, connector: int = 1) -> Reservation | None:
@@ -53,7 +55,7 @@ async def test_a_reservation_outlives_a_restart_and_no_id_is_given_twice(
         assert first.token == "04AA11"
         [told] = station.asked("ReserveNow")
         assert (told["idTag"], told["reservationId"]) == ("04AA11", first.id)
-        await counter.desk.cancel_reservation("garage", 1)
+        await counter.desk.reservations.cancel("garage", 1)
         second = await reserve(counter)
     async with at_the_desk(path, house("garage"), clock=clock) as counter:
         assert kept(counter) == second
@@ -90,11 +92,11 @@ async def test_a_reservation_expires(tmp_path: Path) -> None:
     async with at_the_desk(tmp_path / "ladda.db", house("garage")) as counter:
         await connect(counter)
         await reserve(counter)
-        await counter.desk.end_expired_reservations()
+        await counter.desk.reservations.end_expired()
         assert kept(counter) is not None
         counter.clock.travel(hours=1)
         counter.ear.told.clear()
-        await counter.desk.end_expired_reservations()
+        await counter.desk.reservations.end_expired()
         assert kept(counter) is None
         assert ("connector", ("garage", 1)) in counter.ear.told
         assert await endings(counter) == ["expired", None]
@@ -128,11 +130,11 @@ async def test_a_reservation_is_given_up_at_the_station_too(tmp_path: Path) -> N
     async with at_the_desk(tmp_path / "ladda.db", house("garage")) as counter:
         station = await connect(counter)
         reservation = await reserve(counter)
-        assert await counter.desk.cancel_reservation("garage", 1)
+        assert await counter.desk.reservations.cancel("garage", 1)
         told = station.asked("CancelReservation")
         assert told == [{"reservationId": reservation.id}]
         assert kept(counter) is None
-        assert not await counter.desk.cancel_reservation("garage", 1)
+        assert not await counter.desk.reservations.cancel("garage", 1)
 
 
 async def test_nothing_is_reserved_that_the_station_does_not_keep(
@@ -146,6 +148,8 @@ async def test_nothing_is_reserved_that_the_station_does_not_keep(
         with pytest.raises(NotAccepted):
             await reserve(counter)
         with pytest.raises(MayNotCharge):
-            await counter.desk.reserve("garage", 1, "cecilia", None, counter.clock())
+            await counter.desk.reservations.reserve(
+                "garage", 1, "cecilia", None, counter.clock()
+            )
         assert kept(counter) is None
         assert await endings(counter) == []

@@ -318,7 +318,7 @@ async def test_schneider_is_paused_by_a_limit_and_not_by_a_stop(
     """#918: after a stop it starts no more until the car is unplugged."""
     station = await counter.station("garage")
     await station.plug_in(1, Car())
-    await counter.desk.start_charging("garage", 1, "anna")
+    await counter.desk.remote.start("garage", 1, "anna")
     await station.wait_status(1, "Charging")
     station.answers["RemoteStartTransaction"] = {"status": "Rejected"}
     await counter.desk.limits.set("garage", 1, Decimal(0))
@@ -372,7 +372,7 @@ async def test_schneider_refuses_to_start_again(counter: Counter) -> None:
     station = await counter.station("garage")
     station.answers["RemoteStartTransaction"] = {"status": "Rejected"}
     with pytest.raises(NotAccepted):
-        await counter.desk.start_charging("garage", 1, "anna")
+        await counter.desk.remote.start("garage", 1, "anna")
     assert await counter.sessions() == []
 
 
@@ -380,7 +380,7 @@ async def test_a_tag_from_afar_is_what_every_station_can_read(counter: Counter) 
     """Alfen, #514: hexadecimal only; Ocular, #1803: longer ones are spoilt."""
     station = await counter.station("garage")
     await station.plug_in(1, Car())
-    await counter.desk.start_charging("garage", 1, None)
+    await counter.desk.remote.start("garage", 1, None)
     [payload] = station.asked("RemoteStartTransaction")
     assert len(payload["idTag"]) <= 16
     assert int(payload["idTag"], 16)
@@ -395,7 +395,7 @@ async def test_ocular_puts_something_behind_the_tag_of_a_start_from_afar(
     counter.desk.move_in(house("garage", users=(twenty,)))
     station = await counter.station("garage")
     station.answers["RemoteStartTransaction"] = {"status": "Accepted"}
-    await counter.desk.start_charging("garage", 1, "anna")
+    await counter.desk.remote.start("garage", 1, "anna")
     [payload] = station.asked("RemoteStartTransaction")
     spoilt = start(payload["idTag"] + behind, counter.clock(), 0)
     answer = await station.send("StartTransaction", spoilt)
@@ -415,19 +415,19 @@ async def test_foxess_is_not_asked_to_start_within_minutes_of_a_stop(
     await station.send("StopTransaction", ended)
     counter.clock.travel(minutes=1)
     with pytest.raises(TooSoon) as caught:
-        await counter.desk.start_charging("garage", 1, "anna")
+        await counter.desk.remote.start("garage", 1, "anna")
     assert timedelta(minutes=1) < caught.value.wait <= timedelta(minutes=2)
     assert station.asked("RemoteStartTransaction") == []
     counter.clock.travel(minutes=2)
     station.answers["RemoteStartTransaction"] = {"status": "Accepted"}
-    await counter.desk.start_charging("garage", 1, "anna")
+    await counter.desk.remote.start("garage", 1, "anna")
 
 
 async def test_en_plus_ends_a_session_when_it_is_paused(counter: Counter) -> None:
     """evcc#15552, #33020: it goes to Finishing, from where it is started again."""
     station = await counter.station("garage")
     await station.plug_in(1, Car())
-    await counter.desk.start_charging("garage", 1, "anna")
+    await counter.desk.remote.start("garage", 1, "anna")
     await station.wait_transaction(1)
 
     def end_below_minimum(payload: dict[str, Any]) -> dict[str, Any]:
@@ -444,7 +444,7 @@ async def test_en_plus_ends_a_session_when_it_is_paused(counter: Counter) -> Non
         lambda: known.connector(1).status is ConnectorStatus.FINISHING
     )
     await counter.desk.limits.set("garage", 1, Decimal(16))
-    await counter.desk.start_charging("garage", 1, "anna")
+    await counter.desk.remote.start("garage", 1, "anna")
     await station.wait_transaction(1)
     first, second = await counter.sessions()
     assert (first.closing, first.user) == ("reported", "anna")
@@ -457,5 +457,5 @@ async def test_a_start_is_asked_for_from_finishing_too(counter: Counter) -> None
     await station.plug_in(1, Car())
     finishing = {"connectorId": 1, "status": "Finishing", "errorCode": "NoError"}
     await station.send("StatusNotification", finishing)
-    await counter.desk.start_charging("garage", 1, "anna")
+    await counter.desk.remote.start("garage", 1, "anna")
     await station.wait_transaction(1)

@@ -5,7 +5,7 @@ import asyncio
 from aiohttp import ClientSession
 import pytest
 
-from custom_components.ladda import alignment, desk
+from custom_components.ladda import alignment, strangers
 from custom_components.ladda.central_system import listener
 from custom_components.ladda.central_system.credentials import hash_password
 from custom_components.ladda.central_system.listener import SILENCE
@@ -133,7 +133,7 @@ def asked_to_boot(station: SimulatedStation) -> int:
 async def test_a_stranger_that_does_not_boot_is_shown_as_it_is(
     counter: Counter, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(desk, "STRANGER_PATIENCE", 0.1)
+    monkeypatch.setattr(strangers, "PATIENCE", 0.1)
     station = counter.stranger("carport", boots=False)
     await station.start()
     await station.wait_for(lambda: bool(counter.ear.strangers))
@@ -150,7 +150,7 @@ async def test_a_stranger_that_does_not_boot_is_shown_as_it_is(
 async def test_a_stranger_that_boots_in_time_is_shown_once(
     counter: Counter, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(desk, "STRANGER_PATIENCE", 0.4)
+    monkeypatch.setattr(strangers, "PATIENCE", 0.4)
     station = counter.stranger("carport")
     await station.start()
     await station.wait_for(lambda: station.registration == "Pending")
@@ -161,7 +161,7 @@ async def test_a_stranger_that_boots_in_time_is_shown_once(
 async def test_a_stranger_that_hangs_up_at_once_is_not_shown(
     counter: Counter, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(desk, "STRANGER_PATIENCE", 0.1)
+    monkeypatch.setattr(strangers, "PATIENCE", 0.1)
     async with ClientSession() as client:
         for _ in range(3):
             ws = await connect(client, counter, "carport")

@@ -125,7 +125,7 @@ async def test_a_session_is_stopped_from_here_after_a_restart(tmp_path: Path) ->
     ):
         ws = await connect(client, counter, "garage")
         await ask(ws, [2, "h", "Heartbeat", {}])
-        stopping = asyncio.create_task(counter.desk.stop_charging("garage", 1))
+        stopping = asyncio.create_task(counter.desk.remote.stop("garage", 1))
         kind, number, action, payload = await hear(ws)
         assert (kind, action, payload) == (
             2,

@@ -135,7 +135,7 @@ async def test_the_next_car_may_use_all_phases(counter: Counter) -> None:
 async def test_a_start_with_a_limit_in_watts_is_corrected_too(counter: Counter) -> None:
     station = await counting_power(counter)
     await station.plug_in(1, ONE_PHASE)
-    await counter.desk.start_charging("garage", 1, "anna", limit_a=Decimal(10))
+    await counter.desk.remote.start("garage", 1, "anna", limit_a=Decimal(10))
     await station.wait_transaction(1)
     counter.clock.travel(minutes=1)
     await station.wait_for(flows(station, 10))
@@ -312,7 +312,7 @@ async def test_a_limit_given_with_the_start_holds_for_its_session_only(
     station.controller.profiles.takes = takes
     await limit(counter, 12)
     await station.plug_in(1, THREE_PHASES)
-    await counter.desk.start_charging("garage", 1, "anna", limit_a=Decimal(8))
+    await counter.desk.remote.start("garage", 1, "anna", limit_a=Decimal(8))
     await station.wait_transaction(1)
     await station.wait_for(flows(station, 8))
     assert shown(counter) == 8
@@ -335,7 +335,7 @@ async def test_no_start_gets_more_than_the_station_as_a_whole(counter: Counter) 
     await limit(counter, 10)
     station.controller.profiles.takes = lambda *_: True
     await station.plug_in(1, THREE_PHASES)
-    await counter.desk.start_charging("garage", 1, "anna", limit_a=Decimal(14))
+    await counter.desk.remote.start("garage", 1, "anna", limit_a=Decimal(14))
     await station.wait_transaction(1)
     await station.wait_for(flows(station, 10))
     assert shown(counter) == 10
@@ -348,7 +348,7 @@ async def test_a_newer_limit_takes_the_place_of_that_of_the_start(
     station = await ready(counter)
     station.controller.profiles.takes = takes
     await station.plug_in(1, THREE_PHASES)
-    await counter.desk.start_charging("garage", 1, "anna", limit_a=Decimal(8))
+    await counter.desk.remote.start("garage", 1, "anna", limit_a=Decimal(8))
     await station.wait_transaction(1)
     await station.wait_for(flows(station, 8))
     await limit(counter, 14)

@@ -290,7 +290,7 @@ async def test_schneider_asks_for_the_tag_of_a_start_from_afar(
         each["key"] for each in station.asked("ChangeConfiguration")
     ]
     await station.plug_in(1, Car())
-    await counter.desk.start_charging("garage", 1, "bo")
+    await counter.desk.remote.start("garage", 1, "bo")
     await station.wait_transaction(1)
     assert "Authorize" in [action for action, _ in station.sent]
     [session] = await counter.sessions()
