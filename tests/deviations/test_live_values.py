@@ -124,7 +124,7 @@ async def test_charge_amps_tells_hertz_beside_what_flows(counter: Counter) -> No
         (sample("-5", "Temperature"), Measurand.TEMPERATURE, -5),
         (sample("16", AMPS, unit="furlong"), Measurand.CURRENT, None),
         (sample("16", "Current.Import.Fancy"), Measurand.CURRENT, None),
-        (sample("16", "Current.Export"), Measurand.CURRENT, None),  # Grizzl-E, #176
+        (sample("16", "Current.Export"), Measurand.CURRENT, 16),  # Grizzl-E, #176
     ],
     ids=repr,
 )
@@ -135,6 +135,13 @@ async def test_a_value_in_its_own_units_or_none_at_all(
     await tell(counter, said)
     connector = counter.desk.stations["garage"].connector(1)
     assert connector.measured(measurand, Phase.TOTAL) == shown
+
+
+async def test_an_exported_current_counts_for_nothing_beside_an_imported_one(
+    counter: Counter,
+) -> None:
+    await tell(counter, sample("0", AMPS), sample("16", "Current.Export"))
+    assert counter.desk.stations["garage"].connector(1).current_a == 0
 
 
 async def test_measurands_that_were_agreed_and_never_come_are_not_shown(

@@ -18,6 +18,7 @@ _MEASURANDS: Final = {
     "power.active.import": Measurand.POWER,
     "power.offered": Measurand.POWER_OFFERED,
     "current.import": Measurand.CURRENT,
+    "current.export": Measurand.CURRENT,
     "current.offered": Measurand.CURRENT_OFFERED,
     "voltage": Measurand.VOLTAGE,
     "power.factor": Measurand.POWER_FACTOR,
@@ -70,21 +71,27 @@ _ELSEWHERE: Final = {
     Measurand.STATE_OF_CHARGE: ("ev",),
     Measurand.TEMPERATURE: ("body", "cable", "ev"),
 }
+# What flows into the car, seen from the meter; by some it is all that is told of it.
+_EXPORTED: Final = "current.export"
 _MAX_WORD: Final = 50
 _ZERO: Final = Decimal(0)
 _COLDEST: Final = Decimal(-273)
 
 
 class _Kind(NamedTuple):
-    """What the words around a value mean: a value below `least` is broken."""
+    """What the words around a value mean: a value below `least` is broken.
+
+    An `exported` current counts only where no imported one is told.
+    """
 
     channel: Channel
     factor: Decimal
     least: Decimal
+    exported: bool
 
 
 # A meter's signed reading, which is never to be taken for a number (§7.34)
-_SIGNED: Final = _Kind(Channel(Measurand.ENERGY_REGISTER), _PLAIN, _ZERO)
+_SIGNED: Final = _Kind(Channel(Measurand.ENERGY_REGISTER), _PLAIN, _ZERO, False)
 
 
 @lru_cache(maxsize=2048)
@@ -118,7 +125,7 @@ def _kind(
         return None
     channel = Channel(what, where, _CONTEXTS.get(why, Context.OTHER))
     least = _COLDEST if what is Measurand.TEMPERATURE else _ZERO
-    return _Kind(channel, factor, least)
+    return _Kind(channel, factor, least, name == _EXPORTED)
 
 
 def read(raw: Any) -> tuple[MeterValue, ...]:
@@ -129,6 +136,7 @@ def read(raw: Any) -> tuple[MeterValue, ...]:
 def _meter_value(raw: dict[str, Any]) -> MeterValue:
     """Read what was sampled at one moment; of two samples of a channel the last counts."""
     samples: dict[Channel, Decimal] = {}
+    exported: dict[Channel, Decimal] = {}
     signed: list[str] = []
     for item in values.objects(raw.get("sampledValue")):
         get = item.get
@@ -147,7 +155,10 @@ def _meter_value(raw: dict[str, Any]) -> MeterValue:
             if isinstance(value := get("value"), str):
                 signed.append(value)
         elif kind is not None and (amount := values.number(get("value"))) is not None:
-            channel, factor, least = kind
+            channel, factor, least, is_exported = kind
             if amount >= least:
-                samples[channel] = amount if factor is _PLAIN else amount * factor
+                told = exported if is_exported else samples
+                told[channel] = amount if factor is _PLAIN else amount * factor
+    if exported and not any(each.measurand is Measurand.CURRENT for each in samples):
+        samples |= exported
     return MeterValue(values.moment(raw.get("timestamp")), samples, tuple(signed))
