@@ -23,17 +23,17 @@ def admittance(
     `asked`: what was asked for from here, and who pays for that is clear. `in_use`: the
     tags that charge elsewhere; none where one was merely presented.
     """
+    group = house.directory.group(token)
     if asked is not None:
-        user, status = asked.user, Authorization.ACCEPTED
-        return terms(house, user or _default_user(house, identity), status)
-    decision = house.directory.authorize(token, at, in_use)
-    status = decision.authorization
+        admitted = terms(house, asked.user or _default_user(house, identity))
+        return admitted._replace(group=group)
+    status, owner = house.directory.authorize(token, at, in_use)
     if status is Authorization.INVALID and house.stations[identity].open_to_all:
         status = Authorization.ACCEPTED
-    if decision.user is not None:
-        return terms(house, decision.user.id, status, decision.user.valid_until)
-    accepted = status is Authorization.ACCEPTED
-    return terms(house, _default_user(house, identity) if accepted else None, status)
+    user, until = (owner.id, owner.valid_until) if owner else (None, None)
+    if user is None and status is Authorization.ACCEPTED:
+        user = _default_user(house, identity)
+    return terms(house, user)._replace(authorization=status, until=until, group=group)
 
 
 def _default_user(house: House, identity: str) -> str | None:
@@ -41,22 +41,16 @@ def _default_user(house: House, identity: str) -> str | None:
     return house.stations[identity].default_user
 
 
-def terms(
-    house: House,
-    user: str | None,
-    status: Authorization = Authorization.ACCEPTED,
-    until: datetime | None = None,
-) -> Admittance:
-    """Return a user's terms as they are now."""
+def terms(house: House, user: str | None) -> Admittance:
+    """Return the terms of a user who charges, as they are now."""
     found = house.directory.user(user) if user is not None else None
     tariff = house.tariff_of(user)
     return Admittance(
-        status,
+        Authorization.ACCEPTED,
         found.id if found else None,
         found.name if found else None,
         tariff.as_data() if tariff else None,
         tariff.currency if tariff else None,
-        until,
     )
 
 

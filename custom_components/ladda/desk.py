@@ -398,7 +398,7 @@ class ChargingDesk:
         self._listener.token_presented(
             station.identity, token, admitted.authorization, admitted.user
         )
-        return Authorized(admitted.authorization, admitted.until)
+        return Authorized(admitted.authorization, admitted.until, admitted.group)
 
     async def _on_start(
         self, station: Station, event: TransactionStarted, now: datetime
@@ -411,7 +411,8 @@ class ChargingDesk:
             else await self.ledger.session_by_start(key)
         )
         if known is not None:
-            return starts.started_again(known)
+            group = self.house.directory.group(known.token or "")
+            return starts.started_again(known, group)
         able = self.capabilities(station.identity)
         connector = starts.place(station, event, able.connectors)
         in_use = [

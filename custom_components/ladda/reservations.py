@@ -70,9 +70,11 @@ class Reservations:
         """
         link = self._place.link(identity)
         station = self._place.station_of(identity)
-        user, token = payer(self._place.house, identity, user, token, self._clock())
+        house = self._place.house
+        user, token = payer(house, identity, user, token, self._clock())
         reservation = Reservation(station.next_reservation(), token, user, until)
-        await link.commands.reserve(connector, reservation.id, token, until)
+        group = house.directory.group(token)
+        await link.commands.reserve(connector, reservation.id, token, group, until)
         async with self._place.lock(identity):
             plan = reserving.plan_reservation(
                 station, connector, reservation, self._clock()

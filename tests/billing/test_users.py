@@ -109,6 +109,30 @@ def test_an_expired_tag_that_is_charging_is_expired() -> None:
     assert allowed(user, tokens_in_use=("AB12",)) is Authorization.EXPIRED
 
 
+def test_the_tags_of_a_user_are_a_group_and_no_others() -> None:
+    carl = User(id="carl", name="Carl", tokens=("CC01", "CC02"))
+    dora = User(id="dora", name="Dora", tokens=("DD01",))
+    house = directory(ANNA, BO, carl, dora)
+    annas = house.group("04A2B3C4D5E6F7")
+    assert annas is not None
+    assert house.group(" 0badc0de ") == annas
+    assert house.group("CC01") == house.group("CC02") != annas
+    # Who has one tag needs none, and a tag that nobody has is in none.
+    assert house.group("DD01") is None
+    assert house.group(house.remote_token("bo")) is None
+    assert house.group("FFFF") is None
+
+
+def test_what_stands_for_a_group_is_no_tag() -> None:
+    group = directory(ANNA).group("0BADC0DE")
+    assert group is not None
+    assert re.fullmatch("[0-9A-F]{14}", group)  # as stations take tags
+    assert directory(ANNA).authorize(group, NOW, ()).authorization is (
+        Authorization.INVALID
+    )
+    assert Directory([ANNA], "another house").group("0BADC0DE") != group
+
+
 def test_a_tag_is_given_out_once() -> None:
     thief = User(id="carl", name="Carl", tokens=("0badc0de ",))
     with pytest.raises(DuplicateToken) as refused:
@@ -210,10 +234,11 @@ def test_the_local_list_has_the_tags_that_are_accepted_now() -> None:
         User(id="late", name="Late", tokens=("AA02",), valid_until=NOW),
         User(id="early", name="Early", tokens=("AA03",), valid_from=later),
     )
+    annas = house.group("0BADC0DE")
     assert house.token_list(NOW) == (
-        ("00ff", Authorization.ACCEPTED, later),
-        ("04A2B3C4D5E6F7", Authorization.ACCEPTED, None),
-        ("0BADC0DE", Authorization.ACCEPTED, None),
+        ("00ff", Authorization.ACCEPTED, later, None),
+        ("04A2B3C4D5E6F7", Authorization.ACCEPTED, None, annas),
+        ("0BADC0DE", Authorization.ACCEPTED, None, annas),
     )
     assert [line.token for line in house.token_list(later)] == [
         "04A2B3C4D5E6F7",

@@ -150,7 +150,8 @@ async def test_settings_tags_and_limits_as_the_package_takes_them(
     )
     assert report.changed == {"MeterValueSampleInterval": "30"}
     assert station.settings["MeterValueSampleInterval"] == "30"
-    tokens = [("04AA11", Authorization.ACCEPTED, datetime(2027, 1, 1, tzinfo=UTC))]
+    until = datetime(2027, 1, 1, tzinfo=UTC)
+    tokens = [("04AA11", Authorization.ACCEPTED, until, "0A1B2C3D4E5F60")]
     assert await link.commands.send_token_list(tokens, 1, 10) == 1
     assert station.tags[0]["id_tag"] == "04AA11"
     await link.commands.set_limit(

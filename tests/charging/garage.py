@@ -160,7 +160,7 @@ class Garage:
             else next((s for s in self.sessions.values() if s.start_key == key), None)
         )
         if known is not None:
-            return starts.started_again(known).session
+            return starts.started_again(known, None).session
         placed = starts.place(self.station, event, self.connectors)
         new_id = len(self.sessions) + 1
         plan = starts.plan_start(

@@ -107,7 +107,7 @@ def test_a_start_at_the_turn_of_the_year_has_a_usable_time() -> None:
 def test_a_refused_tag_gets_a_session_all_the_same(garage: Garage) -> None:
     garage.station.connector(1)
     number = garage.start()
-    again = starts.started_again(garage.sessions[number])
+    again = starts.started_again(garage.sessions[number], None)
     assert (again.session, again.authorization) == (number, Authorization.ACCEPTED)
 
 

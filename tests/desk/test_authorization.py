@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 
 from custom_components.ladda.charging.model import Authorization
+from tests.station_simulator import Car
 
-from .counter import ANNA, BO, TravellingClock, at_the_desk, house
+from .counter import ANNA, BO, TravellingClock, at_the_desk, house, with_options
 from .wire import start, stop
 
 pytestmark = pytest.mark.usefixtures("socket_enabled")
@@ -71,3 +72,60 @@ async def test_a_tag_charges_at_one_place_at_a_time(tmp_path: Path) -> None:
         # … and the first one, told once more, is still accepted
         again = await garage.send("StartTransaction", told)
         assert again["idTagInfo"]["status"] == "Accepted"
+
+
+SPARE_TAG = "04AA99"
+WITH_A_SPARE = replace(ANNA, tokens=(*ANNA.tokens, SPARE_TAG))
+
+
+async def test_who_has_two_tags_stops_with_the_other_one(tmp_path: Path) -> None:
+    place = house("garage", users=(WITH_A_SPARE, BO))
+    async with at_the_desk(tmp_path / "ladda.db", place) as counter:
+        station = await counter.station("garage")
+        await station.plug_in(1, Car())
+        await station.present_tag(1, ANNA.tokens[0])
+        await station.wait_transaction(1)
+        assert await station.present_tag(1, BO.tokens[0]) == "Accepted"
+        assert len(counter.desk.stations["garage"].open) == 1  # it is not Bo's
+        await station.present_tag(1, SPARE_TAG)
+        await station.wait_for(lambda: not counter.desk.stations["garage"].open)
+        [session] = await counter.sessions()
+        assert (session.user, session.stop_reason) == ("anna", "Local")
+
+
+async def test_a_session_that_was_asked_for_is_stopped_with_any_tag_of_its_user(
+    tmp_path: Path,
+) -> None:
+    place = house("garage", users=(WITH_A_SPARE, BO))
+    async with at_the_desk(tmp_path / "ladda.db", place) as counter:
+        station = await counter.station("garage")
+        await station.plug_in(1, Car())
+        await counter.desk.remote.start("garage", 1, "anna")
+        await station.wait_transaction(1)
+        await station.present_tag(1, SPARE_TAG)
+        await station.wait_for(lambda: not counter.desk.stations["garage"].open)
+
+
+async def test_a_start_told_again_names_the_group_again(tmp_path: Path) -> None:
+    place = house("garage", users=(WITH_A_SPARE, BO))
+    async with at_the_desk(tmp_path / "ladda.db", place) as counter:
+        station = await counter.station("garage")
+        told = start(SPARE_TAG, counter.clock(), 100)
+        first = await station.send("StartTransaction", told)
+        # The same start in another spelling is not the same message.
+        again = await station.send("StartTransaction", told | {"idTag": "04aa99"})
+        assert again == first
+        assert first["idTagInfo"]["parentIdTag"]
+
+
+async def test_strangers_at_an_open_charger_are_in_no_group(tmp_path: Path) -> None:
+    place = house("garage", users=(WITH_A_SPARE, BO))
+    place = with_options(place, "garage", open_to_all=True, default_user="anna")
+    async with at_the_desk(tmp_path / "ladda.db", place) as counter:
+        station = await counter.station("garage")
+        answer = await station.send("Authorize", {"idTag": "FFFF"})
+        assert answer["idTagInfo"] == {"status": "Accepted"}
+        answer = await station.send(
+            "StartTransaction", start("FFFF", counter.clock(), 100)
+        )
+        assert answer["idTagInfo"] == {"status": "Accepted"}

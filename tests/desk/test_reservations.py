@@ -1,5 +1,6 @@
 """A connector is kept free for somebody, until they charge or the time is over."""
 
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -11,7 +12,7 @@ from custom_components.ladda.charging.reservation import Reservation
 from custom_components.ladda.refusals import MayNotCharge
 from tests.station_simulator import SimulatedStation
 
-from .counter import Counter, TravellingClock, at_the_desk, house
+from .counter import ANNA, BO, Counter, TravellingClock, at_the_desk, house
 from .wire import start
 
 pytestmark = pytest.mark.usefixtures("socket_enabled")
@@ -62,6 +63,21 @@ async def test_a_reservation_outlives_a_restart_and_no_id_is_given_twice(
         await connect(counter)
         third = await reserve(counter)
         assert first.id < second.id < third.id
+
+
+async def test_who_has_two_tags_may_come_with_the_other_one(tmp_path: Path) -> None:
+    anna = replace(ANNA, tokens=(*ANNA.tokens, "04AA99"))
+    place = house("garage", users=(anna, BO))
+    async with at_the_desk(tmp_path / "ladda.db", place) as counter:
+        station = await connect(counter)
+        await reserve(counter)
+        [told] = station.asked("ReserveNow")
+        answer = await station.send("Authorize", {"idTag": "04AA99"})
+        assert told["parentIdTag"] == answer["idTagInfo"]["parentIdTag"]
+        # It does not say that it began with the reservation.
+        await station.send("StartTransaction", start("04AA99", counter.clock(), 100))
+        assert kept(counter) is None
+        assert await endings(counter) == ["used", None]
 
 
 async def test_the_session_that_uses_a_reservation_ends_it(tmp_path: Path) -> None:

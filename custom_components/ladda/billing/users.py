@@ -81,6 +81,7 @@ class ListedToken(NamedTuple):
     token: str
     authorization: Authorization
     expiry: datetime | None
+    group: str | None
 
 
 class Directory:
@@ -130,6 +131,17 @@ class Directory:
             return None
         return self._users[remote.user]
 
+    def group(self, token: str) -> str | None:
+        """What a tag has in common with its owner's others; None where it has none.
+
+        Stations let each tag of a group stop what another began (OCPP 1.6 §3.10). It is
+        derived, as the tags of Home Assistant are, and is no tag itself.
+        """
+        user = self.owner(token)
+        if user is None or len(user.tokens) < 2:
+            return None
+        return self._digits(f"group {user.id}")
+
     def authorize(
         self, token: str, at: datetime, tokens_in_use: Collection[str]
     ) -> Decision:
@@ -175,7 +187,12 @@ class Directory:
     def token_list(self, at: datetime) -> tuple[ListedToken, ...]:
         """The users' tags that are accepted at `at` (UTC), sorted, as registered."""
         listed = [
-            ListedToken(token.strip(_PADDING), Authorization.ACCEPTED, user.valid_until)
+            ListedToken(
+                token.strip(_PADDING),
+                Authorization.ACCEPTED,
+                user.valid_until,
+                self.group(token),
+            )
             for user in self._users.values()
             if user.standing(at) is Authorization.ACCEPTED
             for token in user.tokens
@@ -197,5 +214,8 @@ class Directory:
 
     def _derive(self, user_id: str | None) -> str:
         """The tag that Home Assistant uses for a user, or for nobody."""
-        account = "nobody" if user_id is None else f"user {user_id}"
-        return digest(self._secret, account.encode(), "sha256")[:7].hex().upper()
+        return self._digits("nobody" if user_id is None else f"user {user_id}")
+
+    def _digits(self, what: str) -> str:
+        """Derive 14 digits that nobody can guess."""
+        return digest(self._secret, what.encode(), "sha256")[:7].hex().upper()

@@ -16,10 +16,14 @@ class Registered:
 
 @dataclass(frozen=True, slots=True)
 class Authorized:
-    """The answer to a presented token; `until` is how long it may be remembered."""
+    """The answer to a presented token; `until` is how long it may be remembered.
+
+    Each token of a `group` stops what another of it began.
+    """
 
     authorization: Authorization
     until: datetime | None = None
+    group: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +33,7 @@ class Started:
     session: int
     authorization: Authorization
     until: datetime | None = None
+    group: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

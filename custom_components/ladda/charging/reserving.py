@@ -41,11 +41,16 @@ def expired_reservations(station: Station, now: datetime) -> list[int]:
 
 
 def reservations_used(
-    station: Station, event: TransactionStarted, at_connector: int, now: datetime
+    station: Station,
+    event: TransactionStarted,
+    at_connector: int,
+    user: str | None,
+    now: datetime,
 ) -> list[Entry]:
-    """End the reservations that a start uses (OCPP 1.6 §5.13).
+    """End the reservations that a start by a user (None: nobody's) uses (OCPP 1.6 §5.13).
 
-    Not all stations name it; then its tag at its connector tells.
+    Not all stations name it; then its tag, or another of its user's, at its connector
+    tells.
     """
     return [
         reservation_end(station, connector, Ending.USED, now)
@@ -56,7 +61,10 @@ def reservations_used(
             or (
                 event.reservation is None
                 and connector.number == at_connector
-                and same_token(reservation.token, event.token)
+                and (
+                    same_token(reservation.token, event.token)
+                    or (user is not None and reservation.user == user)
+                )
             )
         )
     ]

@@ -38,6 +38,7 @@ class Admittance(NamedTuple):
     tariff: dict[str, Any] | None = None
     currency: str | None = None
     until: datetime | None = None
+    group: str | None = None  # of tokens that stop what another of it began
 
 
 def place(station: Station, event: TransactionStarted, told: int | None) -> int:
@@ -90,9 +91,9 @@ def same_start(station: Station, event: TransactionStarted) -> Session | None:
     )
 
 
-def started_again(session: Session) -> Started:
+def started_again(session: Session, group: str | None) -> Started:
     """A start told once more: the same answer, and nothing happens."""
-    return Started(session.id, session.authorization)
+    return Started(session.id, session.authorization, group=group)
 
 
 def _pending_remote_start(
@@ -148,11 +149,11 @@ def plan_start(
         register = register.read(moment.at, shown)
     entry = _start_entry(station, session, register, now, asked, event)
     return Plan(
-        Started(new_id, admitted.authorization, admitted.until),
+        Started(new_id, admitted.authorization, admitted.until, admitted.group),
         (
             *(ending.entry for ending in ended),
             entry,
-            *reservations_used(station, event, connector, now),
+            *reservations_used(station, event, connector, admitted.user, now),
         ),
         (*(ending.session for ending in ended), session),
         {ending.session.id: ending.curve for ending in ended},

@@ -230,12 +230,12 @@ async def test_the_version_of_the_list(answer: dict[str, Any], version: int) -> 
 async def test_a_list_is_sent_whole_in_lots_that_each_make_a_version() -> None:
     until = datetime(2026, 12, 1, tzinfo=UTC)
     tokens = [
-        ("A", Authorization.ACCEPTED, None),
-        ("B", Authorization.ACCEPTED, until),
-        ("C", Authorization.BLOCKED, None),
-        ("D", Authorization.ACCEPTED, None),
-        ("E" * 20, Authorization.ACCEPTED, None),
-        ("F" * 21, Authorization.ACCEPTED, None),  # fits no 1.6 message
+        ("A", Authorization.ACCEPTED, None, None),
+        ("B", Authorization.ACCEPTED, until, None),
+        ("C", Authorization.BLOCKED, None, None),
+        ("D", Authorization.ACCEPTED, None, "0A1B2C3D4E5F60"),
+        ("E" * 20, Authorization.ACCEPTED, None, None),
+        ("F" * 21, Authorization.ACCEPTED, None, None),  # fits no 1.6 message
     ]
     station = Station()
     assert await station.commands.send_token_list(tokens, 5, 2) == 7
@@ -255,7 +255,10 @@ async def test_a_list_is_sent_whole_in_lots_that_each_make_a_version() -> None:
             },
         },
         {"idTag": "C", "idTagInfo": {"status": "Blocked"}},
-        {"idTag": "D", "idTagInfo": {"status": "Accepted"}},
+        {
+            "idTag": "D",
+            "idTagInfo": {"status": "Accepted", "parentIdTag": "0A1B2C3D4E5F60"},
+        },
         {"idTag": "E" * 20, "idTagInfo": {"status": "Accepted"}},
     ]
 

@@ -418,6 +418,21 @@ UNTIL = datetime(2026, 12, 1, tzinfo=timezone(timedelta(hours=1)))
             },
         ),
         (
+            "StartTransaction",
+            TransactionStarted(1, "04AA", None, None),
+            Started(7, Authorization.ACCEPTED, None, "0A1B2C3D4E5F60"),
+            {
+                "transactionId": 7,
+                "idTagInfo": {"status": "Accepted", "parentIdTag": "0A1B2C3D4E5F60"},
+            },
+        ),
+        (
+            "Authorize",
+            TokenPresented("04AA"),
+            Authorized(Authorization.ACCEPTED, None, "0A1B2C3D4E5F60"),
+            {"idTagInfo": {"status": "Accepted", "parentIdTag": "0A1B2C3D4E5F60"}},
+        ),
+        (
             "DataTransfer",
             VendorMessage("V", "", ""),
             VendorAnswer(),

@@ -46,13 +46,25 @@ def certificates(station: Station) -> Certificates:
     ("order", "action", "payload", "answer"),
     [
         (
-            lambda it: it.commands.reserve(1, 7, "04AA11", LATER),
+            lambda it: it.commands.reserve(1, 7, "04AA11", None, LATER),
             "ReserveNow",
             {
                 "connectorId": 1,
                 "expiryDate": LATER_TEXT,
                 "idTag": "04AA11",
                 "reservationId": 7,
+            },
+            ACCEPTED,
+        ),
+        (
+            lambda it: it.commands.reserve(0, 8, "04AA11", "0A1B2C3D4E5F60", LATER),
+            "ReserveNow",
+            {
+                "connectorId": 0,
+                "expiryDate": LATER_TEXT,
+                "idTag": "04AA11",
+                "parentIdTag": "0A1B2C3D4E5F60",
+                "reservationId": 8,
             },
             ACCEPTED,
         ),
@@ -152,7 +164,7 @@ async def test_what_a_station_is_asked(
 @pytest.mark.parametrize(
     ("order", "status"),
     [
-        (lambda it: it.commands.reserve(1, 7, "04AA11", LATER), "Occupied"),
+        (lambda it: it.commands.reserve(1, 7, "04AA11", None, LATER), "Occupied"),
         (
             lambda it: maintenance(it).update_signed_firmware(
                 "http://x", LATER, Signature("PEM", "c2ln"), LATER

@@ -181,14 +181,20 @@ class Commands(Asker):
         )
 
     async def reserve(
-        self, connector: int, reservation: int, token: str, until: datetime
+        self,
+        connector: int,
+        reservation: int,
+        token: str,
+        group: str | None,
+        until: datetime,
     ) -> None:
-        """Let a connector be kept free for a tag (§5.13)."""
+        """Let a connector be kept free for a tag, or any of its group (§5.13)."""
         await self._demand(
             call.ReserveNow(
                 connector_id=connector,
                 expiry_date=timestamp(until),
                 id_tag=token,
+                parent_id_tag=group,
                 reservation_id=reservation,
             )
         )
@@ -255,7 +261,7 @@ class Commands(Asker):
 
     async def send_token_list(
         self,
-        tokens: Iterable[tuple[str, Authorization, datetime | None]],
+        tokens: Iterable[tuple[str, Authorization, datetime | None, str | None]],
         version: int,
         chunk: int,
     ) -> int:
@@ -265,8 +271,8 @@ class Commands(Asker):
         its own, from `version` on, as differential updates must; returns the last.
         """
         entries = [
-            {"idTag": token, "idTagInfo": id_tag_info(authorization, until)}
-            for token, authorization, until in tokens
+            {"idTag": token, "idTagInfo": id_tag_info(authorization, until, group)}
+            for token, authorization, until, group in tokens
             if len(token) <= MAX_TOKEN
         ]
         lots = list(batched(entries, chunk, strict=False)) or [()]

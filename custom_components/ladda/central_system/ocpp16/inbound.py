@@ -310,11 +310,15 @@ def timestamp(at: datetime) -> str:
     return utc.isoformat(timespec="milliseconds") + "Z"
 
 
-def id_tag_info(authorization: Authorization, until: datetime | None) -> dict[str, str]:
+def id_tag_info(
+    authorization: Authorization, until: datetime | None, group: str | None
+) -> dict[str, str]:
     """Write an IdTagInfo (§7.27)."""
     info = {"status": _ID_TAG_STATUS[authorization]}
     if until is not None:
         info["expiryDate"] = timestamp(until)
+    if group is not None:
+        info["parentIdTag"] = group
     return info
 
 
@@ -329,12 +333,12 @@ def answer(event: StationEvent, decision: Decision, now: datetime) -> dict[str, 
                 "currentTime": timestamp(now),
                 "interval": interval_s,
             }
-        case Authorized(authorization, until):
-            return {"idTagInfo": id_tag_info(authorization, until)}
-        case Started(session, authorization, until):
+        case Authorized(authorization, until, group):
+            return {"idTagInfo": id_tag_info(authorization, until, group)}
+        case Started(session, authorization, until, group):
             return {
                 "transactionId": session,
-                "idTagInfo": id_tag_info(authorization, until),
+                "idTagInfo": id_tag_info(authorization, until, group),
             }
         case Declined():
             return {"status": "Rejected"}
