@@ -27,8 +27,8 @@ def rsa_key(number: int = 1, bits: int = 2048) -> rsa.RSAPrivateKey:
 
 
 @cache
-def ecdsa_key() -> ec.EllipticCurvePrivateKey:
-    """Return an ECDSA key, always the same."""
+def ecdsa_key(number: int = 1) -> ec.EllipticCurvePrivateKey:
+    """Return an ECDSA key; of another number, another one."""
     return ec.generate_private_key(ec.SECP256R1())
 
 

@@ -13,9 +13,10 @@ from homeassistant.util import dt as dt_util
 
 from .central_system import (
     CertificateFiles,
+    CertificatePair,
     CertificateUnusable,
     ServerTls,
-    load_certificate,
+    load_certificates,
 )
 from .const import CONF_CERTIFICATE, CONF_LEGACY_CIPHERS, CONF_PRIVATE_KEY, DOMAIN
 
@@ -30,10 +31,12 @@ def certificate_files(
     """Return the files that an entry names, from the configuration folder; None: no TLS."""
     if not data.get(CONF_CERTIFICATE):
         return None
-    return CertificateFiles(
+    pair = CertificatePair(
         certificate=Path(hass.config.path(data[CONF_CERTIFICATE])),
         private_key=Path(hass.config.path(data[CONF_PRIVATE_KEY])),
-        legacy_ciphers=data.get(CONF_LEGACY_CIPHERS, False),
+    )
+    return CertificateFiles(
+        pairs=(pair,), legacy_ciphers=data.get(CONF_LEGACY_CIPHERS, False)
     )
 
 
@@ -47,10 +50,10 @@ async def async_check_certificate(
     if (files := certificate_files(hass, data)) is None:
         return {}
     try:
-        certificate = await hass.async_add_executor_job(load_certificate, files)
-        certificate.check_expiry(dt_util.utcnow())
+        certificates = await hass.async_add_executor_job(load_certificates, files)
+        certificates.first_to_expire.check_expiry(dt_util.utcnow())
     except CertificateUnusable as err:
-        is_key = err.path == files.private_key
+        is_key = err.path == files.pairs[0].private_key
         return {CONF_PRIVATE_KEY if is_key else CONF_CERTIFICATE: err.flaw}
     return {}
 
@@ -61,7 +64,7 @@ async def async_load_tls(hass: HomeAssistant, files: CertificateFiles) -> Server
     Some chargers never look at the date. Raises ConfigEntryNotReady.
     """
     try:
-        return ServerTls(await hass.async_add_executor_job(load_certificate, files))
+        return ServerTls(await hass.async_add_executor_job(load_certificates, files))
     except CertificateUnusable as err:
         raise ConfigEntryNotReady(
             translation_domain=DOMAIN,
@@ -78,10 +81,11 @@ async def async_look_after(hass: HomeAssistant, tls: ServerTls) -> None:
         _complain(hass, UNUSABLE, UNUSABLE, await _async_placeholders(hass, err))
     else:
         ir.async_delete_issue(hass, DOMAIN, UNUSABLE)
-    left = tls.expires_at - dt_util.utcnow()
+    expires_at = tls.first_to_expire.expires_at
+    left = expires_at - dt_util.utcnow()
     if left < EXPIRES_SOON:
         key = EXPIRES if left > timedelta(0) else "certificate_expired"
-        day = dt_util.as_local(tls.expires_at).date().isoformat()
+        day = dt_util.as_local(expires_at).date().isoformat()
         _complain(hass, EXPIRES, key, {"date": day})
     else:
         ir.async_delete_issue(hass, DOMAIN, EXPIRES)

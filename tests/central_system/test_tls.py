@@ -14,10 +14,11 @@ import pytest
 
 from custom_components.ladda.central_system import (
     CertificateFiles,
+    CertificatePair,
     CertificateUnusable,
     ServerTls,
     http_server,
-    load_certificate,
+    load_certificates,
 )
 from custom_components.ladda.central_system.tls import Flaw
 
@@ -35,14 +36,23 @@ def files(tmp_path: Path) -> Files:
     return files
 
 
-def load(files: Files, *, legacy_ciphers: bool = False) -> ServerTls:
-    """Load the certificate that is in the files."""
+@pytest.fixture
+def second(tmp_path: Path) -> Files:
+    """Return the files of a second certificate, with an ECDSA key."""
+    folder = tmp_path / "second"
+    folder.mkdir()
+    second = Files.inside(folder)
+    second.write(ecdsa_key())
+    return second
+
+
+def load(*pairs: Files, legacy_ciphers: bool = False) -> ServerTls:
+    """Load the certificates that are in the files."""
     named = CertificateFiles(
-        certificate=files.certificate,
-        private_key=files.key,
+        pairs=tuple(CertificatePair(files.certificate, files.key) for files in pairs),
         legacy_ciphers=legacy_ciphers,
     )
-    return ServerTls(load_certificate(named))
+    return ServerTls(load_certificates(named))
 
 
 @pytest.fixture
@@ -69,21 +79,20 @@ def old_station(files: Files, ciphers: str) -> ssl.SSLContext:
 
 
 async def handshake(door: Door, context: ssl.SSLContext) -> tuple[str, bytes]:
-    """Return the cipher that is agreed, and the certificate that is seen (DER)."""
+    """Return the cipher that is agreed, and the certificates that are seen (PEM)."""
     _, writer = await asyncio.open_connection("127.0.0.1", door.port, ssl=context)
     seen: ssl.SSLObject = writer.get_extra_info("ssl_object")
-    cipher, shown = seen.cipher(), seen.getpeercert(binary_form=True)
+    cipher, shown = seen.cipher(), seen.get_unverified_chain()
     assert cipher is not None
-    assert shown is not None
     writer.close()
     await writer.wait_closed()
-    return cipher[0], shown
+    return cipher[0], "".join(map(ssl.DER_cert_to_PEM_cert, shown)).encode()
 
 
-def flaw_of(files: Files) -> tuple[Flaw, Path]:
+def flaw_of(*pairs: Files) -> tuple[Flaw, Path]:
     """Return what is wrong, and with which file."""
     with pytest.raises(CertificateUnusable) as unusable:
-        load(files)
+        load(*pairs)
     return unusable.value.flaw, unusable.value.path
 
 
@@ -177,6 +186,62 @@ async def test_old_ciphers_are_there_for_who_asks_for_them_only(
         assert await ask(ws, HEARTBEAT) == ALIVE
 
 
+# --- two certificates ----------------------------------------------------------------
+
+RSA_ONLY = "ECDHE-RSA-AES128-GCM-SHA256"
+ECDSA_ONLY = "ECDHE-ECDSA-AES128-GCM-SHA256"
+
+
+@pytest.fixture(params=["RSA first", "ECDSA first"])
+async def wide_door(
+    socket_enabled: None,
+    files: Files,
+    second: Files,
+    request: pytest.FixtureRequest,
+) -> AsyncIterator[Door]:
+    """Open a listener with two certificates, each with one that vouches for it."""
+    for number, pair in enumerate((files, second), 2):
+        with pair.certificate.open("ab") as chain:
+            chain.write(certificate(rsa_key(number)))
+    pairs = [files, second] if request.param == "RSA first" else [second, files]
+    async with at_the_door(load(*pairs)) as opened:
+        yield opened
+
+
+async def test_each_station_is_shown_the_certificate_that_it_can_use(
+    wide_door: Door, files: Files, second: Files
+) -> None:
+    for ciphers, pair in ((RSA_ONLY, files), (ECDSA_ONLY, second)):
+        station = old_station(pair, ciphers)
+        agreed, shown = await handshake(wide_door, station)
+        assert agreed == ciphers
+        assert shown == pair.certificate.read_bytes()
+        ws = await wide_door.come(ssl=station)
+        assert await ask(ws, HEARTBEAT) == ALIVE
+        await ws.close()
+
+
+async def test_a_station_that_can_use_both_is_shown_ecdsa(
+    wide_door: Door, second: Files
+) -> None:
+    for station in (
+        second.trusting(),  # TLS 1.3
+        old_station(second, f"{RSA_ONLY}:{ECDSA_ONLY}"),
+    ):
+        _, shown = await handshake(wide_door, station)
+        assert shown == second.certificate.read_bytes()
+
+
+async def test_old_ciphers_take_the_rsa_key_of_either_pair(
+    socket_enabled: None, files: Files, second: Files
+) -> None:
+    station = old_station(files, "AES128-GCM-SHA256")
+    async with at_the_door(load(second, files, legacy_ciphers=True)) as door:
+        agreed, shown = await handshake(door, station)
+    assert agreed == "AES128-GCM-SHA256"
+    assert shown == files.certificate.read_bytes()
+
+
 @pytest.fixture
 def little_room(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let three handshakes go on at a time, for a fifth of a second."""
@@ -245,10 +310,8 @@ async def test_a_renewed_certificate_is_shown_and_nobody_is_dropped(
     assert await ask(ws, HEARTBEAT) == ALIVE
     for station in (files.trusting(), old_station(files, "ECDHE+AESGCM")):
         _, shown = await handshake(door, station)
-        assert (
-            ssl.DER_cert_to_PEM_cert(shown).encode() == files.certificate.read_bytes()
-        )
-    assert tls.expires_at - datetime.now(UTC) > timedelta(days=179)
+        assert shown == files.certificate.read_bytes()
+    assert tls.first_to_expire.expires_at - datetime.now(UTC) > timedelta(days=179)
     assert await ask(ws, HEARTBEAT) == ALIVE
 
 
@@ -317,6 +380,90 @@ async def test_a_bad_new_certificate_leaves_the_old_one_until_there_is_a_good_on
     assert await ask(await door.come(ssl=files.trusting()), HEARTBEAT) == ALIVE
 
 
+async def seen_by_both(door: Door, files: Files, second: Files) -> list[bytes]:
+    """Return what a station that knows only RSA sees, and one that knows only ECDSA."""
+    return [
+        (await handshake(door, old_station(pair, ciphers)))[1]
+        for pair, ciphers in ((files, RSA_ONLY), (second, ECDSA_ONLY))
+    ]
+
+
+@pytest.mark.parametrize(
+    ("which", "key"), [("files", rsa_key), ("second", ecdsa_key)], ids=["RSA", "ECDSA"]
+)
+async def test_of_two_certificates_either_is_renewed(
+    socket_enabled: None,
+    files: Files,
+    second: Files,
+    which: str,
+    key: Callable[[int], Key],
+    request: pytest.FixtureRequest,
+) -> None:
+    tls = load(files, second)
+    async with at_the_door(tls) as door:
+        ws = await door.come(ssl=second.trusting())
+        renewed: Files = request.getfixturevalue(which)
+        renewed.write(key(2))
+        await tls.renew(datetime.now(UTC))
+        assert await seen_by_both(door, files, second) == [
+            files.certificate.read_bytes(),
+            second.certificate.read_bytes(),
+        ]
+        assert await ask(ws, HEARTBEAT) == ALIVE
+
+
+async def test_two_certificates_may_change_their_kinds_together(
+    socket_enabled: None, files: Files, second: Files
+) -> None:
+    tls = load(files, second)
+    async with at_the_door(tls) as door:
+        files.write(ecdsa_key(2))
+        with pytest.raises(CertificateUnusable) as unusable:
+            await tls.renew(datetime.now(UTC))
+        assert unusable.value.flaw is Flaw.SAME_KIND_OF_KEY
+        second.write(rsa_key(2))
+        await tls.renew(datetime.now(UTC))
+        assert await seen_by_both(door, second, files) == [
+            second.certificate.read_bytes(),
+            files.certificate.read_bytes(),
+        ]
+
+
+@pytest.mark.parametrize("which", ["files", "second"], ids=["RSA", "ECDSA"])
+async def test_a_bad_one_of_two_leaves_both_old_ones(
+    socket_enabled: None,
+    files: Files,
+    second: Files,
+    which: str,
+    request: pytest.FixtureRequest,
+) -> None:
+    tls = load(files, second)
+    before = [files.certificate.read_bytes(), second.certificate.read_bytes()]
+    stations = [old_station(files, RSA_ONLY), old_station(second, ECDSA_ONLY)]
+    bad: Files = request.getfixturevalue(which)
+    files.write(rsa_key(2))
+    second.write(ecdsa_key(2))
+    bad.key.write_text("hello")
+    async with at_the_door(tls) as door:
+        with pytest.raises(CertificateUnusable) as unusable:
+            await tls.renew(datetime.now(UTC))
+        assert unusable.value.flaw is Flaw.NOT_A_KEY
+        assert unusable.value.path == bad.key
+        assert [(await handshake(door, station))[1] for station in stations] == before
+
+
+async def test_one_that_has_expired_long_since_does_not_keep_the_other_from_renewal(
+    socket_enabled: None, files: Files, second: Files
+) -> None:
+    second.write(ecdsa_key(), days=-1)
+    tls = load(files, second)
+    files.write(rsa_key(2))
+    await tls.renew(datetime.now(UTC))
+    async with at_the_door(tls) as door:
+        _, shown = await handshake(door, old_station(files, RSA_ONLY))
+        assert shown == files.certificate.read_bytes()
+
+
 # --- flaws ---------------------------------------------------------------------------
 
 
@@ -355,6 +502,41 @@ def test_a_certificate_with_a_short_key_is_refused(files: Files) -> None:
     assert flaw_of(files) == (Flaw.UNSUITABLE, files.certificate)
 
 
+@pytest.mark.parametrize("kind", ["RSA", "ECDSA"])
+def test_the_key_of_the_one_certificate_is_none_for_the_other(
+    files: Files, second: Files, kind: str
+) -> None:
+    first, other = (files, second) if kind == "RSA" else (second, files)
+    mixed_up = Files(other.certificate, first.key)
+    assert flaw_of(first, mixed_up) == (Flaw.KEY_DOES_NOT_FIT, first.key)
+
+
+@pytest.mark.parametrize("key", [rsa_key, ecdsa_key], ids=["RSA", "ECDSA"])
+def test_two_certificates_with_the_same_kind_of_key_are_refused(
+    files: Files, second: Files, key: Callable[[int], Key]
+) -> None:
+    files.write(key(1))
+    second.write(key(2))
+    assert flaw_of(files, second) == (Flaw.SAME_KIND_OF_KEY, second.certificate)
+    assert flaw_of(files, files) == (Flaw.SAME_KIND_OF_KEY, files.certificate)
+
+
+def test_of_two_certificates_the_flawed_one_is_named(
+    files: Files, second: Files
+) -> None:
+    second.key.unlink()
+    assert flaw_of(files, second) == (Flaw.FILE_NOT_FOUND, second.key)
+    assert flaw_of(second, files) == (Flaw.FILE_NOT_FOUND, second.key)
+
+
+def test_of_two_certificates_the_first_to_expire_counts(
+    files: Files, second: Files
+) -> None:
+    second.write(ecdsa_key(), days=30)
+    for tls in (load(files, second), load(second, files)):
+        assert tls.first_to_expire.pair.certificate == second.certificate
+
+
 def test_files_that_are_not_there_are_named(files: Files, tmp_path: Path) -> None:
     nowhere = tmp_path / "nowhere.pem"
     missing = Files(nowhere, files.key)
@@ -381,11 +563,9 @@ def test_an_expired_certificate_can_be_shown_but_is_told_from_a_valid_one(
 ) -> None:
     files.write(rsa_key(), days=-1)
     now = datetime.now(UTC)
-    assert load(files).expires_at < now
-    loaded = load_certificate(
-        CertificateFiles(certificate=files.certificate, private_key=files.key)
-    )
+    expired = load(files).first_to_expire
+    assert expired.expires_at < now
     with pytest.raises(CertificateUnusable) as unusable:
-        loaded.check_expiry(now)
+        expired.check_expiry(now)
     assert unusable.value.flaw is Flaw.EXPIRED
     assert str(unusable.value) == f"{files.certificate}: certificate expired"

@@ -22,7 +22,13 @@ from .ocpp16.maintenance import Signature
 from .ocpp16.profiles import StationProfile, profile_of
 from .ocpp16.settings import LearnedSettings, capabilities, standard_settings
 from .oddities import STRANGERS
-from .tls import CertificateFiles, CertificateUnusable, ServerTls, load_certificate
+from .tls import (
+    CertificateFiles,
+    CertificatePair,
+    CertificateUnusable,
+    ServerTls,
+    load_certificates,
+)
 from .uploads import Upload, UploadReceiver
 
 __all__ = [
@@ -33,6 +39,7 @@ __all__ = [
     "CentralSystem",
     "CertificateFiles",
     "CertificateId",
+    "CertificatePair",
     "CertificateUnusable",
     "CompositeSchedule",
     "Desk",
@@ -57,7 +64,7 @@ __all__ = [
     "capabilities",
     "ends_with_session",
     "holds_above_all",
-    "load_certificate",
+    "load_certificates",
     "profile_of",
     "standard_settings",
 ]

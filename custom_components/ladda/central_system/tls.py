@@ -1,4 +1,4 @@
-"""TLS of the listener; its certificate is renewed while stations stay connected."""
+"""TLS of the listener; its certificates are renewed while stations stay connected."""
 
 import asyncio
 from collections.abc import Iterator
@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from operator import attrgetter
 from pathlib import Path
 from ssl import (
     PROTOCOL_TLS_SERVER,
@@ -38,6 +39,7 @@ class Flaw(StrEnum):
     NOT_A_KEY = "not_a_key"
     KEY_HAS_PASSWORD = "key_has_password"
     KEY_DOES_NOT_FIT = "key_does_not_fit"
+    SAME_KIND_OF_KEY = "same_kind_of_key"
 
 
 class CertificateUnusable(Exception):
@@ -50,16 +52,23 @@ class CertificateUnusable(Exception):
         self.path = path
 
 
+@dataclass(frozen=True, slots=True)
+class CertificatePair:
+    """Where a certificate, with those that vouch for it, and its key are (PEM)."""
+
+    certificate: Path
+    private_key: Path
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CertificateFiles:
-    """Where the certificate, with those that vouch for it, and its key are (PEM).
+    """One pair, or two: whitepaper A00.FR.317 wants an RSA key beside an ECDSA key.
 
     `legacy_ciphers` are the ones without forward secrecy, which old stations
     need; whitepaper A00.FR.317 has them, libraries offer them no more.
     """
 
-    certificate: Path
-    private_key: Path
+    pairs: tuple[CertificatePair, ...]
     legacy_ciphers: bool = False
 
 
@@ -69,17 +78,35 @@ type Stamp = tuple[tuple[int, int, int], ...]
 
 @dataclass(frozen=True, slots=True)
 class Certificate:
-    """A certificate that was loaded, and what its files looked like then."""
+    """A certificate that can be used, and what its files looked like when it was read."""
 
-    files: CertificateFiles
+    pair: CertificatePair
     stamp: Stamp
-    context: _Context
+    kind_of_key: x509.ObjectIdentifier
     expires_at: datetime
 
     def check_expiry(self, now: datetime) -> None:
         """Raise CertificateUnusable where the certificate is valid no more."""
         if self.expires_at <= now:
-            raise CertificateUnusable(Flaw.EXPIRED, self.files.certificate)
+            raise CertificateUnusable(Flaw.EXPIRED, self.pair.certificate)
+
+
+@dataclass(frozen=True, slots=True)
+class Certificates:
+    """Certificates that were loaded, and what shows each station the one that it can use.
+
+    OpenSSL chooses by the ciphers and signatures that a station offers; one that
+    can use both gets ECDSA, which costs less.
+    """
+
+    files: CertificateFiles
+    loaded: tuple[Certificate, ...]
+    context: _Context
+
+    @property
+    def first_to_expire(self) -> Certificate:
+        """The certificate that expires first."""
+        return min(self.loaded, key=attrgetter("expires_at"))
 
 
 class ServerTls:
@@ -91,63 +118,82 @@ class ServerTls:
     of key would still be shown.
     """
 
-    def __init__(self, certificate: Certificate) -> None:
-        """Show a certificate, until there is a newer one."""
-        self._certificate = certificate
-        self.context = certificate.context
+    def __init__(self, certificates: Certificates) -> None:
+        """Show certificates, until there are newer ones."""
+        self._certificates = certificates
+        self.context = certificates.context
         self.context.sni_callback = self._show
 
     @property
-    def expires_at(self) -> datetime:
-        """When the certificate that is shown now expires."""
-        return self._certificate.expires_at
+    def first_to_expire(self) -> Certificate:
+        """Of the certificates that are shown now, the one that expires first."""
+        return self._certificates.first_to_expire
 
     def watch(self, handshakes: Handshakes) -> None:
         """Have those watched who connect from now on."""
         self.context.handshakes = handshakes
 
     async def renew(self, now: datetime) -> None:
-        """Show the certificate that is in the files, if they have changed.
+        """Show the certificates that are in the files, if any has changed.
 
-        Raises CertificateUnusable, and goes on with the one that it has.
+        Raises CertificateUnusable, and goes on with those that it has.
         """
-        renewed = await asyncio.to_thread(_load_changed, self._certificate)
-        if renewed is not None:
-            renewed.check_expiry(now)
-            self._certificate = renewed
+        renewed = await asyncio.to_thread(_load_changed, self._certificates)
+        if renewed is None:
+            return
+        for certificate in renewed.loaded:
+            # One that has expired long since must not keep the other from being renewed.
+            if certificate not in self._certificates.loaded:
+                certificate.check_expiry(now)
+        self._certificates = renewed
 
     def _show(self, connection: SSLObject, _name: str | None, _: SSLContext) -> None:
-        """Show the newest certificate, whatever name a station asks for, or none."""
-        connection.context = self._certificate.context
+        """Show the newest certificates, whatever name a station asks for, or none."""
+        connection.context = self._certificates.context
 
 
-def load_certificate(files: CertificateFiles) -> Certificate:
-    """Load a certificate and its key, expired or not; reads the disk, so in a thread.
+def load_certificates(files: CertificateFiles) -> Certificates:
+    """Load certificates and their keys, expired or not; reads the disk, so in a thread.
 
     Raises CertificateUnusable.
     """
-    stamp = _stamp(files)
-    with _reading(files.certificate):
-        pem = files.certificate.read_bytes()
-    with _reading(files.private_key), files.private_key.open("rb"):
+    loaded = tuple(_read(pair) for pair in files.pairs)
+    if len({certificate.kind_of_key for certificate in loaded}) < len(loaded):
+        raise CertificateUnusable(Flaw.SAME_KIND_OF_KEY, files.pairs[-1].certificate)
+    return Certificates(files, loaded, _context(files))
+
+
+def _load_changed(known: Certificates) -> Certificates | None:
+    """Load the certificates again if the files of any have changed since."""
+    if all(
+        _stamp(certificate.pair) == certificate.stamp for certificate in known.loaded
+    ):
+        return None
+    return load_certificates(known.files)
+
+
+def _read(pair: CertificatePair) -> Certificate:
+    """Read a certificate and its key; raises CertificateUnusable."""
+    stamp = _stamp(pair)
+    with _reading(pair.certificate):
+        pem = pair.certificate.read_bytes()
+    with _reading(pair.private_key), pair.private_key.open("rb"):
         pass  # OpenSSL does not tell which of the two it cannot open
     try:
         [leaf, *_] = x509.load_pem_x509_certificates(pem)
     except ValueError as err:
-        raise CertificateUnusable(Flaw.NOT_A_CERTIFICATE, files.certificate) from err
-    return Certificate(files, stamp, _context(files), leaf.not_valid_after_utc)
+        raise CertificateUnusable(Flaw.NOT_A_CERTIFICATE, pair.certificate) from err
+    # Alone: OpenSSL lets the key of one certificate pass for the key of another that
+    # it has beside it, and then never shows the other.
+    _add(pair, SSLContext(PROTOCOL_TLS_SERVER))
+    return Certificate(
+        pair, stamp, leaf.public_key_algorithm_oid, leaf.not_valid_after_utc
+    )
 
 
-def _load_changed(known: Certificate) -> Certificate | None:
-    """Load the certificate again if its files have changed since."""
-    if _stamp(known.files) == known.stamp:
-        return None
-    return load_certificate(known.files)
-
-
-def _stamp(files: CertificateFiles) -> Stamp:
+def _stamp(pair: CertificatePair) -> Stamp:
     """Look at the files: a renewed one is another, or was written later."""
-    return _look(files.certificate), _look(files.private_key)
+    return _look(pair.certificate), _look(pair.private_key)
 
 
 def _look(path: Path) -> tuple[int, int, int]:
@@ -169,28 +215,34 @@ def _reading(path: Path) -> Iterator[None]:
 
 
 def _context(files: CertificateFiles) -> _Context:
-    """Make the context of a certificate: TLS 1.2 or 1.3, with forward secrecy first."""
+    """Make the context of certificates: TLS 1.2 or 1.3, with forward secrecy first."""
     context = _Context(PROTOCOL_TLS_SERVER)
     context.minimum_version = TLSVersion.TLSv1_2
     context.set_ciphers(
         f"{_CIPHERS}:{_LEGACY_CIPHERS}" if files.legacy_ciphers else _CIPHERS
     )
     context.sslobject_class = _Connection
+    for pair in files.pairs:
+        _add(pair, context)
+    return context
+
+
+def _add(pair: CertificatePair, context: SSLContext) -> None:
+    """Have a context show a certificate; raises CertificateUnusable."""
 
     def give_no_password() -> str:
-        raise CertificateUnusable(Flaw.KEY_HAS_PASSWORD, files.private_key)
+        raise CertificateUnusable(Flaw.KEY_HAS_PASSWORD, pair.private_key)
 
     try:
-        context.load_cert_chain(files.certificate, files.private_key, give_no_password)
+        context.load_cert_chain(pair.certificate, pair.private_key, give_no_password)
     except SSLError as err:
         if err.reason in _NO_PAIR:
-            flaw = CertificateUnusable(Flaw.KEY_DOES_NOT_FIT, files.private_key)
+            flaw = CertificateUnusable(Flaw.KEY_DOES_NOT_FIT, pair.private_key)
         elif not err.reason:  # nothing that OpenSSL takes for a key
-            flaw = CertificateUnusable(Flaw.NOT_A_KEY, files.private_key)
+            flaw = CertificateUnusable(Flaw.NOT_A_KEY, pair.private_key)
         else:
-            flaw = CertificateUnusable(Flaw.UNSUITABLE, files.certificate)
+            flaw = CertificateUnusable(Flaw.UNSUITABLE, pair.certificate)
         raise flaw from err
-    return context
 
 
 class Handshakes:
