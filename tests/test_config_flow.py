@@ -22,6 +22,7 @@ from custom_components.ladda.const import (
     CONF_OPEN_TO_ALL,
     CONF_PASSWORD_HASH,
     CONF_PRIVATE_KEY,
+    CONF_SECOND_CERTIFICATE,
     CONF_SECRET,
     CONF_TURNED_AWAY,
     DOMAIN,
@@ -129,6 +130,7 @@ async def test_a_house_needs_nothing_but_a_port(
         CONF_PORT: unused_tcp_port,
         CONF_CERTIFICATE: "",
         CONF_PRIVATE_KEY: "",
+        CONF_SECOND_CERTIFICATE: {CONF_CERTIFICATE: "", CONF_PRIVATE_KEY: ""},
         CONF_LEGACY_CIPHERS: False,
         CONF_SECRET: secret,
     }

@@ -5,6 +5,7 @@ from collections.abc import AsyncGenerator, Callable
 from datetime import UTC, datetime, timedelta
 import json
 from pathlib import Path
+import ssl
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -19,6 +20,7 @@ from custom_components.ladda.const import (
     CONF_CERTIFICATE,
     CONF_LEGACY_CIPHERS,
     CONF_PRIVATE_KEY,
+    CONF_SECOND_CERTIFICATE,
     DOMAIN,
 )
 from custom_components.ladda.diagnostics import async_get_config_entry_diagnostics
@@ -44,17 +46,33 @@ def files(tmp_path: Path) -> Files:
 
 
 @pytest.fixture
+def second(tmp_path: Path) -> Files:
+    """Return the files of a second certificate, with an ECDSA key."""
+    folder = tmp_path / "second"
+    folder.mkdir()
+    second = Files.inside(folder)
+    second.write(ecdsa_key())
+    return second
+
+
+def named(files: Files) -> dict[str, str]:
+    """Name the files of a certificate, as a form and an entry do."""
+    return {
+        CONF_CERTIFICATE: str(files.certificate),
+        CONF_PRIVATE_KEY: str(files.key),
+    }
+
+
+@pytest.fixture
 def tls_entry(
     hass: HomeAssistant, house_entry: MockConfigEntry, files: Files
 ) -> MockConfigEntry:
-    """Return the entry of a house with a certificate that is not set up yet."""
+    """Return the entry of a house with a certificate that is not set up yet.
+
+    It has no place for a second one, as those that earlier versions made.
+    """
     hass.config_entries.async_update_entry(
-        house_entry,
-        data={
-            **house_entry.data,
-            CONF_CERTIFICATE: str(files.certificate),
-            CONF_PRIVATE_KEY: str(files.key),
-        },
+        house_entry, data={**house_entry.data, **named(files)}
     )
     return house_entry
 
@@ -69,6 +87,35 @@ async def tls_house(
     await house.add_station()
     yield house
     await house.close()
+
+
+@pytest.fixture
+async def wide_house(
+    hass: HomeAssistant, tls_entry: MockConfigEntry, second: Files
+) -> AsyncGenerator[LivedInHouse]:
+    """Return a house with two certificates, set up, that knows one station."""
+    hass.config_entries.async_update_entry(
+        tls_entry, data={**tls_entry.data, CONF_SECOND_CERTIFICATE: named(second)}
+    )
+    house = LivedInHouse(hass, tls_entry, tls_entry.data[CONF_PORT])
+    await house.set_up()
+    await house.add_station()
+    yield house
+    await house.close()
+
+
+def knowing(ciphers: str, files: Files) -> ssl.SSLContext:
+    """Return the context of a station that knows TLS 1.2 and some ciphers only."""
+    context = files.trusting()
+    context.maximum_version = ssl.TLSVersion.TLSv1_2
+    context.set_ciphers(ciphers)
+    return context
+
+
+async def come_and_go(house: LivedInHouse, context: ssl.SSLContext) -> None:
+    """Let the station connect, and go again."""
+    station = await house.station(ssl=context)
+    await station.stop()
 
 
 async def a_minute_later(house: LivedInHouse) -> None:
@@ -88,14 +135,8 @@ async def fill_in(
     hass: HomeAssistant, flow: ConfigFlowResult, files: Files | None, **more: Any
 ) -> ConfigFlowResult:
     """Fill in the form of a flow: files, if any, and what else there is."""
-    named = (
-        {CONF_CERTIFICATE: str(files.certificate), CONF_PRIVATE_KEY: str(files.key)}
-        if files
-        else {}
-    )
-    done = await hass.config_entries.flow.async_configure(
-        flow["flow_id"], {**named, **more}
-    )
+    given = {**(named(files) if files else {}), **more}
+    done = await hass.config_entries.flow.async_configure(flow["flow_id"], given)
     await hass.async_block_till_done()
     return done
 
@@ -142,28 +183,29 @@ async def test_a_certificate_makes_chargers_connect_with_wss(
 
 
 @pytest.mark.parametrize(
-    ("spoil", "errors"),
+    ("spoil", "field", "error"),
     [
-        (
-            lambda files: files.certificate.unlink(),
-            {CONF_CERTIFICATE: "file_not_found"},
-        ),
-        (lambda files: files.key.unlink(), {CONF_PRIVATE_KEY: "file_not_found"}),
+        (lambda files: files.certificate.unlink(), CONF_CERTIFICATE, "file_not_found"),
+        (lambda files: files.key.unlink(), CONF_PRIVATE_KEY, "file_not_found"),
         (
             lambda files: files.certificate.write_text("hello"),
-            {CONF_CERTIFICATE: "not_a_certificate"},
+            CONF_CERTIFICATE,
+            "not_a_certificate",
         ),
         (
             lambda files: files.certificate.write_bytes(certificate(ecdsa_key())),
-            {CONF_PRIVATE_KEY: "key_does_not_fit"},
+            CONF_PRIVATE_KEY,
+            "key_does_not_fit",
         ),
         (
             lambda files: files.write(rsa_key(), password=b"secret"),
-            {CONF_PRIVATE_KEY: "key_has_password"},
+            CONF_PRIVATE_KEY,
+            "key_has_password",
         ),
         (
             lambda files: files.write(rsa_key(), days=-1),
-            {CONF_CERTIFICATE: "certificate_expired"},
+            CONF_CERTIFICATE,
+            "certificate_expired",
         ),
     ],
 )
@@ -173,11 +215,13 @@ async def test_a_certificate_that_cannot_be_used_is_refused_until_it_can(
     files: Files,
     unused_tcp_port: int,
     spoil: Callable[[Files], None],
-    errors: dict[str, str],
+    field: str,
+    error: str,
 ) -> None:
     spoil(files)
     flow = await fill_in(hass, await begin(hass), files, port=unused_tcp_port)
-    assert flow["errors"] == errors
+    assert flow["errors"] == {field: error}
+    assert flow["description_placeholders"]["path"] == named(files)[field]
     files.write(rsa_key())
     done = await fill_in(hass, flow, files, host=LOOPBACK, port=unused_tcp_port)
     assert done["type"] is FlowResultType.CREATE_ENTRY
@@ -193,6 +237,104 @@ async def test_a_certificate_needs_its_key(
     flow = await fill_in(hass, await begin(hass), None, **form)
     [missing] = {CONF_CERTIFICATE, CONF_PRIVATE_KEY} - {given}
     assert flow["errors"] == {missing: "both_needed"}
+
+
+@pytest.mark.parametrize(
+    ("spoil", "flawed", "error"),
+    [
+        (lambda files: files.key.unlink(), CONF_PRIVATE_KEY, "file_not_found"),
+        (
+            lambda files: files.certificate.write_text("hello"),
+            CONF_CERTIFICATE,
+            "not_a_certificate",
+        ),
+        (
+            lambda files: files.write(ecdsa_key(), days=-1),
+            CONF_CERTIFICATE,
+            "certificate_expired",
+        ),
+        (lambda files: files.write(rsa_key(2)), CONF_CERTIFICATE, "same_kind_of_key"),
+    ],
+)
+@pytest.mark.usefixtures("socket_enabled")
+async def test_a_second_certificate_that_cannot_be_used_is_refused_until_it_can(
+    hass: HomeAssistant,
+    files: Files,
+    second: Files,
+    unused_tcp_port: int,
+    spoil: Callable[[Files], None],
+    flawed: str,
+    error: str,
+) -> None:
+    spoil(second)
+    form = {
+        "host": LOOPBACK,
+        "port": unused_tcp_port,
+        CONF_SECOND_CERTIFICATE: named(second),
+    }
+    flow = await fill_in(hass, await begin(hass), files, **form)
+    assert flow["errors"] == {CONF_SECOND_CERTIFICATE: error}
+    assert flow["description_placeholders"]["path"] == named(second)[flawed]
+    second.write(ecdsa_key())
+    done = await fill_in(hass, flow, files, **form)
+    assert done["type"] is FlowResultType.CREATE_ENTRY
+    await hass.config_entries.async_unload(done["result"].entry_id)
+
+
+@pytest.mark.usefixtures("socket_enabled")
+async def test_the_files_of_one_certificate_are_no_second_one(
+    hass: HomeAssistant, files: Files, second: Files, unused_tcp_port: int
+) -> None:
+    form = {"port": unused_tcp_port, CONF_SECOND_CERTIFICATE: named(files)}
+    flow = await fill_in(hass, await begin(hass), files, **form)
+    assert flow["errors"] == {CONF_SECOND_CERTIFICATE: "same_kind_of_key"}
+    mixed_up = Files(second.certificate, files.key)
+    form = {"port": unused_tcp_port, CONF_SECOND_CERTIFICATE: named(mixed_up)}
+    flow = await fill_in(hass, flow, files, **form)
+    assert flow["errors"] == {CONF_SECOND_CERTIFICATE: "key_does_not_fit"}
+
+
+@pytest.mark.parametrize("given", [CONF_CERTIFICATE, CONF_PRIVATE_KEY])
+@pytest.mark.usefixtures("socket_enabled")
+async def test_a_second_certificate_needs_its_key_and_a_first_one(
+    hass: HomeAssistant, files: Files, second: Files, unused_tcp_port: int, given: str
+) -> None:
+    half = {given: named(second)[given]}
+    form = {"port": unused_tcp_port, CONF_SECOND_CERTIFICATE: half}
+    flow = await fill_in(hass, await begin(hass), files, **form)
+    assert flow["errors"] == {CONF_SECOND_CERTIFICATE: "both_needed"}
+    form = {"port": unused_tcp_port, CONF_SECOND_CERTIFICATE: named(second)}
+    flow = await fill_in(hass, flow, None, **form)
+    assert flow["errors"] == {CONF_CERTIFICATE: "first_needed"}
+
+
+async def test_a_house_gets_a_second_certificate_and_loses_it_again(
+    tls_house: LivedInHouse, files: Files, second: Files
+) -> None:
+    hass, entry = tls_house.hass, tls_house.entry
+    address = {"host": LOOPBACK, "port": tls_house.port}
+    flow = await entry.start_reconfigure_flow(hass)
+    section = flow["data_schema"].schema[CONF_SECOND_CERTIFICATE]
+    assert section.options == {"collapsed": True}
+    assert all(field.description is None for field in section.schema.schema)
+    both = {**address, CONF_SECOND_CERTIFICATE: named(second)}
+    done = await fill_in(hass, flow, files, **both)
+    assert done["reason"] == "reconfigure_successful"
+    await come_and_go(tls_house, knowing("ECDHE+aRSA", files))
+    await come_and_go(tls_house, knowing("ECDHE+aECDSA", second))
+
+    flow = await entry.start_reconfigure_flow(hass)
+    section = flow["data_schema"].schema[CONF_SECOND_CERTIFICATE]
+    assert {
+        str(field): field.description["suggested_value"]
+        for field in section.schema.schema
+    } == named(second)
+    hub = tls_house.hub
+    done = await fill_in(hass, flow, files, **address, second_certificate={})
+    assert done["reason"] == "reconfigure_successful"
+    assert tls_house.hub is not hub
+    assert not any(entry.data[CONF_SECOND_CERTIFICATE].values())
+    await come_and_go(tls_house, files.trusting())
 
 
 async def test_a_house_gets_a_certificate_and_loses_it_again(
@@ -236,8 +378,7 @@ async def test_a_house_whose_certificate_cannot_be_used_is_opened_when_it_can(
     assert tls_entry.state is ConfigEntryState.SETUP_RETRY
     assert tls_entry.error_reason_translation_key == "certificate_unusable"
     assert tls_entry.error_reason_translation_placeholders == {
-        "path": str(files.key),
-        "error": "Filen är inte en privat nyckel i PEM-format.",
+        "error": f"{files.key} är inte en privat nyckel i PEM-format."
     }
     files.write(rsa_key())
     assert await hass.config_entries.async_reload(tls_entry.entry_id)
@@ -248,17 +389,19 @@ async def test_a_house_whose_certificate_cannot_be_used_is_opened_when_it_can(
 @pytest.mark.parametrize("language", ["en", "sv"])
 def test_every_flaw_has_its_words(language: str) -> None:
     texts = json.loads((TRANSLATIONS / f"{language}.json").read_text())
-    assert {*Flaw, "both_needed"} <= texts["config"]["error"].keys()
+    assert {*Flaw, "both_needed", "first_needed"} <= texts["config"]["error"].keys()
     keys = {"certificate_unusable", "certificate_expires", "certificate_expired"}
     assert keys <= texts["issues"].keys()
 
 
 async def test_diagnostics_do_not_tell_where_the_key_is(
-    tls_house: LivedInHouse,
+    wide_house: LivedInHouse,
 ) -> None:
-    told = await async_get_config_entry_diagnostics(tls_house.hass, tls_house.entry)
-    assert told["setup"]["data"][CONF_PRIVATE_KEY] == "**REDACTED**"
-    assert told["setup"]["data"][CONF_CERTIFICATE] == "**REDACTED**"
+    told = await async_get_config_entry_diagnostics(wide_house.hass, wide_house.entry)
+    setup = told["setup"]["data"]
+    for pair in (setup, setup[CONF_SECOND_CERTIFICATE]):
+        assert pair[CONF_PRIVATE_KEY] == "**REDACTED**"
+        assert pair[CONF_CERTIFICATE] == "**REDACTED**"
 
 
 # --- renewal -------------------------------------------------------------------------
@@ -290,8 +433,9 @@ async def test_a_bad_new_certificate_is_complained_of_and_the_old_one_stays(
     await a_minute_later(tls_house)
     said = complaint(hass, "certificate_unusable")
     assert said is not None
-    assert said["path"] == str(files.key)
-    assert said["error"].startswith("This key does not belong to the certificate.")
+    assert said["error"].startswith(
+        f"The key {files.key} does not belong to its certificate."
+    )
     station = await tls_house.station(ssl=old)
     await station.stop()
 
@@ -325,11 +469,66 @@ async def test_a_certificate_that_expires_soon_is_complained_of_until_it_is_rene
         assert said is None
     else:
         day = datetime.now(ZoneInfo("Europe/Stockholm")) + timedelta(days=days)
-        assert said == {"key": key, "date": day.date().isoformat()}
+        assert said == {
+            "key": key,
+            "path": str(files.certificate),
+            "date": day.date().isoformat(),
+        }
     files.write(rsa_key(), days=90)
     await a_minute_later(house)
     assert complaint(hass, "certificate_expires") is None
     await house.close()
+
+
+async def test_of_two_certificates_either_is_renewed(
+    wide_house: LivedInHouse, files: Files, second: Files
+) -> None:
+    hub = wide_house.hub
+    second.write(ecdsa_key(2))
+    await a_minute_later(wide_house)
+    await come_and_go(wide_house, knowing("ECDHE+aECDSA", second))
+    files.write(rsa_key(2))
+    await a_minute_later(wide_house)
+    await come_and_go(wide_house, knowing("ECDHE+aRSA", files))
+    await come_and_go(wide_house, knowing("ECDHE+aECDSA", second))
+    assert wide_house.hub is hub
+
+
+async def test_a_bad_one_of_two_new_certificates_is_named_and_both_old_ones_stay(
+    wide_house: LivedInHouse, files: Files, second: Files
+) -> None:
+    hass = wide_house.hass
+    old = knowing("ECDHE+aRSA", files), knowing("ECDHE+aECDSA", second)
+    files.write(rsa_key(2))
+    second.certificate.write_text("hello")
+    await a_minute_later(wide_house)
+    assert complaint(hass, "certificate_unusable") == {
+        "key": "certificate_unusable",
+        "error": f"{second.certificate} is not a certificate in the PEM format.",
+    }
+    for station in old:
+        await come_and_go(wide_house, station)
+
+    second.write(ecdsa_key(2))
+    await a_minute_later(wide_house)
+    assert complaint(hass, "certificate_unusable") is None
+    await come_and_go(wide_house, knowing("ECDHE+aRSA", files))
+    await come_and_go(wide_house, knowing("ECDHE+aECDSA", second))
+
+
+async def test_of_two_certificates_the_first_to_expire_is_named(
+    wide_house: LivedInHouse, files: Files, second: Files
+) -> None:
+    files.write(rsa_key(), days=12)
+    second.write(ecdsa_key(), days=3)
+    for soon, key in ((second, ecdsa_key()), (files, rsa_key())):
+        await a_minute_later(wide_house)
+        said = complaint(wide_house.hass, "certificate_expires")
+        assert said is not None
+        assert said["path"] == str(soon.certificate)
+        soon.write(key, days=90)
+    await a_minute_later(wide_house)
+    assert complaint(wide_house.hass, "certificate_expires") is None
 
 
 async def test_nobody_complains_of_a_certificate_that_nobody_sees(

@@ -30,6 +30,7 @@ from .const import (
     CONF_IDENTITY,
     CONF_LEGACY_CIPHERS,
     CONF_PRIVATE_KEY,
+    CONF_SECOND_CERTIFICATE,
     CONF_SECRET,
     CONF_TURNED_AWAY,
     DEFAULT_PORT,
@@ -39,7 +40,7 @@ from .const import (
     SUBENTRY_USER,
 )
 from .hub import LaddaConfigEntry
-from .server_certificate import async_check_certificate
+from .server_certificate import async_check_certificates
 from .station_flow import (
     StationFlow,
     admission_fields,
@@ -51,6 +52,12 @@ from .user_flow import UserFlow
 
 SECTION_OLD_CHARGERS = "old_chargers"
 
+PAIR_SCHEMA = vol.Schema(
+    {
+        vol.Optional(CONF_CERTIFICATE): selector.TextSelector(),
+        vol.Optional(CONF_PRIVATE_KEY): selector.TextSelector(),
+    }
+)
 ADDRESS_SCHEMA = vol.Schema(
     {
         vol.Optional(CONF_HOST): selector.TextSelector(),
@@ -59,8 +66,10 @@ ADDRESS_SCHEMA = vol.Schema(
                 min=1, max=65535, step=1, mode=selector.NumberSelectorMode.BOX
             )
         ),
-        vol.Optional(CONF_CERTIFICATE): selector.TextSelector(),
-        vol.Optional(CONF_PRIVATE_KEY): selector.TextSelector(),
+        **PAIR_SCHEMA.schema,
+        vol.Optional(CONF_SECOND_CERTIFICATE): section(
+            PAIR_SCHEMA, {"collapsed": True}
+        ),
         vol.Optional(SECTION_OLD_CHARGERS): section(
             vol.Schema(
                 {
@@ -114,57 +123,63 @@ class LaddaConfigFlow(ConfigFlow, domain=DOMAIN):
                 translation_domain=HOMEASSISTANT_DOMAIN,
             )
         errors: dict[str, str] = {}
+        about: dict[str, str] = {}
         if user_input is not None:
             address = _address(user_input)
-            errors = await self._async_try(address, address[CONF_PORT])
+            errors, about = await self._async_try(address, address[CONF_PORT])
             if not errors:
                 return self.async_create_entry(
                     title="Ladda",
                     data={**address, CONF_SECRET: secrets.token_hex(16)},
                     description_placeholders=self._where(address),
                 )
-        return self._ask_for_address("user", user_input, errors)
+        return self._ask_for_address("user", user_input, errors, about)
 
     async def async_step_reconfigure(
         self, user_input: dict[str, Any] | None = None
     ) -> ConfigFlowResult:
-        """Move the house: another address, port or certificate."""
+        """Move the house: another address, port, or other certificates."""
         entry = self._get_reconfigure_entry()
         errors: dict[str, str] = {}
+        about: dict[str, str] = {}
         if user_input is not None:
             address = _address(user_input)
             is_loaded = entry.state is ConfigEntryState.LOADED
             # The port that we hold ourselves is ours: only the address is tried.
             ours = is_loaded and address[CONF_PORT] == entry.data[CONF_PORT]
             port = 0 if ours else address[CONF_PORT]
-            errors = await self._async_try(address, port)
+            errors, about = await self._async_try(address, port)
             if not errors:
                 result = self.async_update_and_abort(entry, data_updates=address)
                 if not is_loaded:  # else the entry's update listener does it
                     self.hass.config_entries.async_schedule_reload(entry.entry_id)
                 return result
         shown = {**entry.data, SECTION_OLD_CHARGERS: entry.data}
-        return self._ask_for_address("reconfigure", user_input or shown, errors)
+        return self._ask_for_address("reconfigure", user_input or shown, errors, about)
 
-    async def _async_try(self, address: dict[str, Any], port: int) -> dict[str, str]:
-        """Try to listen at a port (0: any) as it is wanted; return the errors."""
-        return {
-            **await _async_try_port(address[CONF_HOST], port),
-            **await async_check_certificate(self.hass, address),
-        }
+    async def _async_try(
+        self, address: dict[str, Any], port: int
+    ) -> tuple[dict[str, str], dict[str, str]]:
+        """Try to listen at a port (0: any) as it is wanted.
+
+        Returns the errors, and the placeholders of these.
+        """
+        errors, about = await async_check_certificates(self.hass, address)
+        return {**await _async_try_port(address[CONF_HOST], port), **errors}, about
 
     def _ask_for_address(
         self,
         step_id: str,
         suggested: Mapping[str, Any] | None,
         errors: dict[str, str],
+        about: dict[str, str],
     ) -> ConfigFlowResult:
-        """Show the form of address, port and certificate."""
+        """Show the form of address, port and certificates, and what errors are about."""
         return self.async_show_form(
             step_id=step_id,
             data_schema=self.add_suggested_values_to_schema(ADDRESS_SCHEMA, suggested),
             errors=errors,
-            description_placeholders=self._where(suggested or {}),
+            description_placeholders={**self._where(suggested or {}), **about},
         )
 
     def _where(self, address: Mapping[str, Any]) -> dict[str, str]:
@@ -294,7 +309,7 @@ class LaddaOptionsFlow(OptionsFlow):
 
 
 def _address(user_input: dict[str, Any]) -> dict[str, Any]:
-    """Return what the entry keeps: address (empty: all interfaces), port, certificate.
+    """Return what the entry keeps: address (empty: all interfaces), port, certificates.
 
     Without a certificate (empty) there is no TLS.
     """
@@ -302,9 +317,16 @@ def _address(user_input: dict[str, Any]) -> dict[str, Any]:
     return {
         CONF_HOST: user_input.get(CONF_HOST, "").strip(),
         CONF_PORT: int(user_input[CONF_PORT]),
-        CONF_CERTIFICATE: user_input.get(CONF_CERTIFICATE, "").strip(),
-        CONF_PRIVATE_KEY: user_input.get(CONF_PRIVATE_KEY, "").strip(),
+        **_pair(user_input),
+        CONF_SECOND_CERTIFICATE: _pair(user_input.get(CONF_SECOND_CERTIFICATE, {})),
         CONF_LEGACY_CIPHERS: old_chargers.get(CONF_LEGACY_CIPHERS, False),
+    }
+
+
+def _pair(named: dict[str, Any]) -> dict[str, str]:
+    """Return the paths of a certificate and its key; empty: none."""
+    return {
+        key: named.get(key, "").strip() for key in (CONF_CERTIFICATE, CONF_PRIVATE_KEY)
     }
 
 

@@ -12,6 +12,7 @@ SUBENTRY_TARIFF: Final = "tariff"
 CONF_SECRET: Final = "secret"
 CONF_CERTIFICATE: Final = "certificate"
 CONF_PRIVATE_KEY: Final = "private_key"
+CONF_SECOND_CERTIFICATE: Final = "second_certificate"  # holds the same two
 CONF_LEGACY_CIPHERS: Final = "legacy_ciphers"
 CONF_TURNED_AWAY: Final = "turned_away"
 

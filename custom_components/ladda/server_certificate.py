@@ -1,6 +1,7 @@
-"""The certificate that chargers see: where it is, and what is wrong with it."""
+"""The certificates that chargers see: where they are, and what is wrong with them."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, Final
@@ -18,7 +19,13 @@ from .central_system import (
     ServerTls,
     load_certificates,
 )
-from .const import CONF_CERTIFICATE, CONF_LEGACY_CIPHERS, CONF_PRIVATE_KEY, DOMAIN
+from .const import (
+    CONF_CERTIFICATE,
+    CONF_LEGACY_CIPHERS,
+    CONF_PRIVATE_KEY,
+    CONF_SECOND_CERTIFICATE,
+    DOMAIN,
+)
 
 EXPIRES_SOON: Final = timedelta(days=14)
 UNUSABLE: Final = "certificate_unusable"
@@ -29,37 +36,74 @@ def certificate_files(
     hass: HomeAssistant, data: Mapping[str, Any]
 ) -> CertificateFiles | None:
     """Return the files that an entry names, from the configuration folder; None: no TLS."""
-    if not data.get(CONF_CERTIFICATE):
+    pairs = tuple(
+        CertificatePair(
+            certificate=Path(hass.config.path(named[CONF_CERTIFICATE])),
+            private_key=Path(hass.config.path(named[CONF_PRIVATE_KEY])),
+        )
+        for named in (data, data.get(CONF_SECOND_CERTIFICATE, {}))
+        if named.get(CONF_CERTIFICATE)
+    )
+    if not pairs:
         return None
-    pair = CertificatePair(
-        certificate=Path(hass.config.path(data[CONF_CERTIFICATE])),
-        private_key=Path(hass.config.path(data[CONF_PRIVATE_KEY])),
-    )
     return CertificateFiles(
-        pairs=(pair,), legacy_ciphers=data.get(CONF_LEGACY_CIPHERS, False)
+        pairs=pairs, legacy_ciphers=data.get(CONF_LEGACY_CIPHERS, False)
     )
 
 
-async def async_check_certificate(
+async def async_check_certificates(
     hass: HomeAssistant, data: Mapping[str, Any]
-) -> dict[str, str]:
-    """Try the certificate that a flow was given; return the errors of its fields."""
-    if bool(data[CONF_CERTIFICATE]) != bool(data[CONF_PRIVATE_KEY]):
+) -> tuple[dict[str, str], dict[str, str]]:
+    """Try the certificates that a flow was given.
+
+    Returns the errors of its fields, and the placeholders of these.
+    """
+    errors = _missing_files(data)
+    files = certificate_files(hass, data)
+    if errors or files is None:
+        return errors, {}
+    # The first alone, then both: what is wrong only then is wrong with the second.
+    for count in range(1, len(files.pairs) + 1):
+        tried = replace(files, pairs=files.pairs[:count])
+        try:
+            certificates = await hass.async_add_executor_job(load_certificates, tried)
+            certificates.first_to_expire.check_expiry(dt_util.utcnow())
+        except CertificateUnusable as err:
+            return {_field(err, tried): err.flaw}, {"path": str(err.path)}
+    return {}, {}
+
+
+def _missing_files(data: Mapping[str, Any]) -> dict[str, str]:
+    """Return the errors of a flow that lacks one of the files that belong together."""
+    second = data[CONF_SECOND_CERTIFICATE]
+    if _is_half(data):
         missing = CONF_PRIVATE_KEY if data[CONF_CERTIFICATE] else CONF_CERTIFICATE
         return {missing: "both_needed"}
-    if (files := certificate_files(hass, data)) is None:
-        return {}
-    try:
-        certificates = await hass.async_add_executor_job(load_certificates, files)
-        certificates.first_to_expire.check_expiry(dt_util.utcnow())
-    except CertificateUnusable as err:
-        is_key = err.path == files.pairs[0].private_key
-        return {CONF_PRIVATE_KEY if is_key else CONF_CERTIFICATE: err.flaw}
+    if _is_half(second):
+        return {CONF_SECOND_CERTIFICATE: "both_needed"}
+    if second[CONF_CERTIFICATE] and not data[CONF_CERTIFICATE]:
+        return {CONF_CERTIFICATE: "first_needed"}
     return {}
 
 
+def _is_half(pair: Mapping[str, Any]) -> bool:
+    """Return whether of a certificate and its key only one is named."""
+    return bool(pair[CONF_CERTIFICATE]) != bool(pair[CONF_PRIVATE_KEY])
+
+
+def _field(err: CertificateUnusable, tried: CertificateFiles) -> str:
+    """Return the field to show an error at.
+
+    Of the second pair it is the whole section: the frontend shows no errors inside.
+    """
+    [first, *second] = tried.pairs
+    if second:
+        return CONF_SECOND_CERTIFICATE
+    return CONF_PRIVATE_KEY if err.path == first.private_key else CONF_CERTIFICATE
+
+
 async def async_load_tls(hass: HomeAssistant, files: CertificateFiles) -> ServerTls:
-    """Load the certificate to listen with, if need be an expired one.
+    """Load the certificates to listen with, if need be expired ones.
 
     Some chargers never look at the date. Raises ConfigEntryNotReady.
     """
@@ -69,24 +113,25 @@ async def async_load_tls(hass: HomeAssistant, files: CertificateFiles) -> Server
         raise ConfigEntryNotReady(
             translation_domain=DOMAIN,
             translation_key="certificate_unusable",
-            translation_placeholders=await _async_placeholders(hass, err),
+            translation_placeholders={"error": await _async_words(hass, err)},
         ) from err
 
 
 async def async_look_after(hass: HomeAssistant, tls: ServerTls) -> None:
-    """Show a renewed certificate to chargers; complain of one that needs somebody."""
+    """Show renewed certificates to chargers; complain of one that needs somebody."""
     try:
         await tls.renew(dt_util.utcnow())
     except CertificateUnusable as err:
-        _complain(hass, UNUSABLE, UNUSABLE, await _async_placeholders(hass, err))
+        _complain(hass, UNUSABLE, UNUSABLE, {"error": await _async_words(hass, err)})
     else:
         ir.async_delete_issue(hass, DOMAIN, UNUSABLE)
-    expires_at = tls.first_to_expire.expires_at
-    left = expires_at - dt_util.utcnow()
+    first = tls.first_to_expire
+    left = first.expires_at - dt_util.utcnow()
     if left < EXPIRES_SOON:
         key = EXPIRES if left > timedelta(0) else "certificate_expired"
-        day = dt_util.as_local(expires_at).date().isoformat()
-        _complain(hass, EXPIRES, key, {"date": day})
+        day = dt_util.as_local(first.expires_at).date().isoformat()
+        path = str(first.pair.certificate)
+        _complain(hass, EXPIRES, key, {"path": path, "date": day})
     else:
         ir.async_delete_issue(hass, DOMAIN, EXPIRES)
 
@@ -113,12 +158,7 @@ def _complain(
     )
 
 
-async def _async_placeholders(
-    hass: HomeAssistant, err: CertificateUnusable
-) -> dict[str, str]:
-    """Name the file, and what is wrong with it in the words of the config flow."""
+async def _async_words(hass: HomeAssistant, err: CertificateUnusable) -> str:
+    """Say which file is wrong, and what is, in the words of the config flow."""
     words = await async_get_translations(hass, hass.config.language, "config", {DOMAIN})
-    return {
-        "path": str(err.path),
-        "error": words[f"component.{DOMAIN}.config.error.{err.flaw}"],
-    }
+    return words[f"component.{DOMAIN}.config.error.{err.flaw}"].format(path=err.path)
