@@ -52,7 +52,8 @@ class Answers:
     def _change_configuration(self, key: str, value: str) -> Any:
         self._controller.catch_up()
         status = self._station.settings.change(key, value)
-        self._after(lambda: self._station.obey(key))
+        if status == "Accepted":
+            self._after(lambda: self._station.obey(key))
         return call_result.ChangeConfiguration(status)
 
     def _clear_cache(self) -> Any:

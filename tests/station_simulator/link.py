@@ -43,12 +43,14 @@ class Dialling:
     the wait for another BootNotification where the central system names none.
     `named`: the path ends with its name. `boots`: it presents itself when it comes, else
     only when it is asked to. `patience`: it hangs up when it hears nothing for so long,
-    not even a ping.
+    not even a ping. `key_as_text`: it shows an AuthorizationKey in the digits that it
+    was given, instead of the bytes that they stand for.
     """
 
     identity: str
     url: str
     password: str | None
+    key_as_text: bool
     subprotocols: Sequence[str]
     ssl: SSLContext | bool
     reconnect_delay: float
@@ -143,9 +145,10 @@ class Link:
             await self._session.close()
 
     def obey(self, key: str) -> None:
-        """Take a changed setting into account; a new password makes it re-dial."""
+        """Take a changed setting into account; another way to log in makes it re-dial."""
         self._settings_changed.set()
-        if key == "AuthorizationKey" and self._conversation:
+        logs_in = key in ("AuthorizationKey", "SecurityProfile")
+        if logs_in and self._settings.shows_password and self._conversation:
             self._conversation.create_task(self.hang_up())
 
     def tell(self, action: str, payload: Payload) -> None:
@@ -320,8 +323,9 @@ class Link:
         """Return HTTP Basic credentials; a key is set in hex, used raw (16J §6.2)."""
         secret = (self._dialling.password or "").encode()
         if key := self._settings.written.get("AuthorizationKey"):
-            secret = bytes.fromhex(key)
-        if not secret:
+            text = self._dialling.key_as_text
+            secret = key.encode() if text else bytes.fromhex(key)
+        if not secret or not self._settings.shows_password:
             return {}
         pair = self._dialling.identity.encode() + b":" + secret
         return {"Authorization": f"Basic {b64encode(pair).decode()}"}

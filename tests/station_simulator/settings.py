@@ -26,6 +26,7 @@ class _Kind(Enum):
     COUNT = auto()
     FLAG = auto()
     MEASURANDS = auto()
+    PROFILE = auto()
     SECRET = auto()
     TEXT = auto()
 
@@ -69,11 +70,15 @@ _KEYS: dict[str, tuple[_Kind, str]] = {
     "WebSocketPingInterval": (_Kind.COUNT, "0"),
 }
 
+_WHITEPAPER: dict[str, _Kind] = {"SecurityProfile": _Kind.PROFILE}
+"""The keys that only a station has in which they are fitted."""
+
 _VALID: dict[_Kind, Callable[[str], object]] = {
     _Kind.FIXED: lambda value: False,
     _Kind.COUNT: lambda value: value.isascii() and value.isdigit(),
     _Kind.FLAG: lambda value: value.lower() in ("true", "false"),
     _Kind.MEASURANDS: lambda value: set(_parts(value)) <= set(MEASURANDS),
+    _Kind.PROFILE: lambda value: value in ("1", "2"),
     _Kind.SECRET: re.compile("[0-9A-Fa-f]{32,40}").fullmatch,
     _Kind.TEXT: lambda value: True,
 }
@@ -114,10 +119,21 @@ class Settings:
         """
         if key not in self.keys():
             return "NotSupported"
-        if not _VALID[_kind(key)](value):
+        if not _VALID[_kind(key)](value) or not self._may_become(key, value):
             return "Rejected"
         self.written[key] = value
         return "Accepted"
+
+    def _may_become(self, key: str, value: str) -> bool:
+        """Tell that no profile is lowered, or raised without a password (A05)."""
+        if _kind(key) is not _Kind.PROFILE:
+            return True
+        return bool(self["AuthorizationKey"]) and value >= self[key]
+
+    @property
+    def shows_password(self) -> bool:
+        """Whether the security profile, where there is one, is of those with one."""
+        return "SecurityProfile" not in self.fitted or self["SecurityProfile"] != "0"
 
     def keys(self) -> list[str]:
         """Return all keys, in order."""
@@ -144,7 +160,7 @@ class Settings:
 
 
 def _kind(key: str) -> _Kind:
-    return _KEYS[key][0] if key in _KEYS else _Kind.FIXED
+    return _KEYS[key][0] if key in _KEYS else _WHITEPAPER.get(key, _Kind.FIXED)
 
 
 def _parts(value: str) -> tuple[str, ...]:

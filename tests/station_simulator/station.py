@@ -48,7 +48,8 @@ class SimulatedStation:
     it is `silent_about` (0: itself) it tells no status.
 
     A station that misbehaves: not `named`, it dials `url` alone; it `boots` only
-    when asked to; it hangs up after `patience` real seconds without a sign of life.
+    when asked to; it hangs up after `patience` real seconds without a sign of life. With
+    `key_as_text` it shows its AuthorizationKey in hex digits.
 
     `answers` overrides how it answers an action; `history` is what it truly
     did and measured.
@@ -65,6 +66,7 @@ class SimulatedStation:
         serial: str = "SIM-1",
         firmware: str = "1.0",
         password: str | None = None,
+        key_as_text: bool = False,
         subprotocols: Sequence[str] = ("ocpp1.6",),
         ssl: SSLContext | bool = True,
         speed: float = 1,
@@ -106,6 +108,7 @@ class SimulatedStation:
                 identity=identity,
                 url=url,
                 password=password,
+                key_as_text=key_as_text,
                 subprotocols=subprotocols,
                 ssl=ssl,
                 reconnect_delay=reconnect_delay,
