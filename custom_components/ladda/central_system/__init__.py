@@ -20,6 +20,7 @@ from .ocpp16.commands import ends_with_session, holds_above_all
 from .ocpp16.composite_schedule import CompositeSchedule
 from .ocpp16.maintenance import Signature
 from .ocpp16.profiles import StationProfile, profile_of
+from .ocpp16.security import Taken, holds_password
 from .ocpp16.settings import LearnedSettings, capabilities, standard_settings
 from .oddities import STRANGERS
 from .tls import (
@@ -56,6 +57,7 @@ __all__ = [
     "Signature",
     "StationError",
     "StationProfile",
+    "Taken",
     "Trust",
     "Upload",
     "UploadFailed",
@@ -64,6 +66,7 @@ __all__ = [
     "capabilities",
     "ends_with_session",
     "holds_above_all",
+    "holds_password",
     "load_certificates",
     "profile_of",
     "standard_settings",

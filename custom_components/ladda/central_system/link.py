@@ -23,6 +23,7 @@ from .ocpp16.certificates import Certificates
 from .ocpp16.commands import Commands
 from .ocpp16.maintenance import Maintenance
 from .ocpp16.profiles import StationProfile
+from .ocpp16.security import Security
 from .oddities import Note
 from .rpc import Reply, RpcSession
 from .turns import NewestWins
@@ -71,9 +72,15 @@ class Link:
         self.commands = Commands(self.rpc.call, clock)
         self.maintenance = Maintenance(self.rpc.call, clock)
         self.certificates = Certificates(self.rpc.call)
+        self.security = Security(self.rpc.call)
         self._desk = desk
         self._clock = clock
         self._limits: defaultdict[int, NewestWins] = defaultdict(NewestWins)
+
+    @property
+    def is_over_tls(self) -> bool:
+        """Whether the station came over TLS."""
+        return self.reached_at.startswith("https:")
 
     def limit_turn(self, connector: int) -> AbstractAsyncContextManager[None]:
         """Return a turn at setting a connector's limit.

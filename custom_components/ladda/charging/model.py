@@ -163,3 +163,4 @@ class Capabilities:
     local_list_length: int | None = None
     local_list_chunk: int | None = None
     sample_interval_s: int | None = None
+    security_profile: int | None = None

@@ -362,6 +362,7 @@ def test_capabilities_are_read_as_stations_write_them() -> None:
             "LocalAuthListMaxLength": "100",
             "SendLocalListMaxLength": "20",
             "MeterValueSampleInterval": "30",
+            "SecurityProfile": "1",
         }
     ) == Capabilities(
         connectors=2,
@@ -372,6 +373,7 @@ def test_capabilities_are_read_as_stations_write_them() -> None:
         local_list_length=100,
         local_list_chunk=20,
         sample_interval_s=30,
+        security_profile=1,
     )
 
 

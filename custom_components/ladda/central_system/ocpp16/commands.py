@@ -22,6 +22,7 @@ from . import composite_schedule, values
 from .asking import Asker, Caller
 from .composite_schedule import CompositeSchedule
 from .inbound import id_tag_info, timestamp
+from .security import holds_password
 
 # Plus the connector's number: there is one limit of ours, and the next replaces it,
 # whatever the purpose of its profile (§5.16.3).
@@ -226,11 +227,17 @@ class Commands(Asker):
     async def get_configuration(
         self, keys: Iterable[str] = ()
     ) -> tuple[dict[str, Setting], list[str]]:
-        """Read settings (§5.8), all when no keys are given; also the unknown keys."""
+        """Read settings (§5.8), all when no keys are given; also the unknown keys.
+
+        A password is never read, though some stations tell it.
+        """
         wanted = list(keys)
         answer = await self._ask(call.GetConfiguration(key=wanted or None))
         known = {
-            key: Setting(_setting(item.get("value")), item.get("readonly") is True)
+            key: Setting(
+                "" if holds_password(key) else _setting(item.get("value")),
+                item.get("readonly") is True,
+            )
             for item in values.objects(answer.get("configurationKey"))
             if (key := values.text(item.get("key")))
         }

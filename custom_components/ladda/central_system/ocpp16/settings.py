@@ -294,6 +294,7 @@ def capabilities(known: Mapping[str, str]) -> Capabilities:
         local_list_length=whole("LocalAuthListMaxLength"),
         local_list_chunk=whole("SendLocalListMaxLength"),
         sample_interval_s=whole(_INTERVAL_KEY),
+        security_profile=whole(ConfigurationKey.security_profile),
     )
 
 
