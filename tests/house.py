@@ -18,7 +18,7 @@ from freezegun.api import FrozenDateTimeFactory
 import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 
-from custom_components.ladda import alignment, desk, hub
+from custom_components.ladda import alignment, desk, hub, keyring
 from custom_components.ladda.const import (
     CONF_CERTIFICATE,
     CONF_DEFAULT,
@@ -34,15 +34,18 @@ from custom_components.ladda.const import (
     SUBENTRY_USER,
 )
 from custom_components.ladda.hub import LaddaHub
-from homeassistant.config_entries import ConfigSubentry
+from homeassistant import config_entries
+from homeassistant.config_entries import ConfigEntryStore, ConfigSubentry
 from homeassistant.const import ATTR_ENTITY_ID, CONF_HOST, CONF_PORT
 from homeassistant.core import HomeAssistant, State
 from homeassistant.helpers import device_registry as dr, entity_registry as er
 from homeassistant.helpers.entity import Entity
 from homeassistant.helpers.json import json_bytes
+from homeassistant.helpers.storage import Store
 
 from .station_simulator import SimulatedStation
 
+WRITE = Store._async_write_data  # noqa: SLF001, the test plugin has it write nothing
 LOOPBACK = "127.0.0.1"
 STATION = "GARAGE-1"
 TAG = "04A1B2C3"
@@ -357,6 +360,14 @@ def house_entry(
     )
     entry.add_to_hass(hass)
     return entry
+
+
+@pytest.fixture
+def entries_on_disk(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let Home Assistant write its config entries, and sooner than it does."""
+    monkeypatch.setattr(ConfigEntryStore, "_async_write_data", WRITE, raising=False)
+    monkeypatch.setattr(config_entries, "SAVE_DELAY", 0.05)
+    monkeypatch.setattr(keyring, "LOOK_INTERVAL", 0.02)
 
 
 @pytest.fixture

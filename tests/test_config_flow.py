@@ -19,6 +19,7 @@ from custom_components.ladda.const import (
     CONF_KEEP_SETTINGS,
     CONF_LEGACY_CIPHERS,
     CONF_MAX_CURRENT,
+    CONF_NEW_PASSWORD_HASHES,
     CONF_OPEN_TO_ALL,
     CONF_PASSWORD_HASH,
     CONF_PRIVATE_KEY,
@@ -335,6 +336,7 @@ async def test_an_unknown_charger_is_discovered_adopted_and_accepted(
     assert verify_password(b"sesame", data.pop(CONF_PASSWORD_HASH))
     assert data == {
         CONF_IDENTITY: STATION,
+        CONF_NEW_PASSWORD_HASHES: (),
         CONF_DEFAULT_USER: user.subentry_id,
         CONF_OPEN_TO_ALL: True,
         CONF_AUTO_START: False,

@@ -22,6 +22,7 @@ VALID: dict[str, dict[str, Any]] = {
     "trigger": {"message": "Heartbeat"},
     "get_configuration": {},
     "set_configuration": {"key": "A", "value": "1"},
+    "set_password": {},
     "data_transfer": {"vendor": "Acme"},
     "update_firmware": {"location": "http://example.com/new.bin"},
     "get_diagnostics": {"location": "ftp://example.com/up"},
@@ -174,6 +175,7 @@ async def test_an_account_that_is_gone_reaches_nothing(
         await act(hass, "list_sessions", by=MockUser())
 
 
+@pytest.mark.usefixtures("entries_on_disk")
 @pytest.mark.parametrize("action", VALID)
 async def test_only_administrators_run_chargers(
     hass: HomeAssistant,

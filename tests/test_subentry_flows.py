@@ -21,6 +21,7 @@ from custom_components.ladda.const import (
     CONF_KIND,
     CONF_MARKUP,
     CONF_MAX_CURRENT,
+    CONF_NEW_PASSWORD_HASHES,
     CONF_OPEN_TO_ALL,
     CONF_PASSWORD_HASH,
     CONF_PERSON,
@@ -123,6 +124,7 @@ async def test_a_charger_is_added_before_it_connects(house: LivedInHouse) -> Non
     assert verify_password(b"sesame", data.pop(CONF_PASSWORD_HASH))
     assert data == {
         CONF_IDENTITY: STATION,
+        CONF_NEW_PASSWORD_HASHES: (),
         CONF_DEFAULT_USER: user.subentry_id,
         CONF_OPEN_TO_ALL: True,
         CONF_AUTO_START: True,
@@ -143,6 +145,7 @@ async def test_a_charger_needs_nothing_but_its_identity(house: LivedInHouse) -> 
     assert station.data == {
         CONF_IDENTITY: STATION,
         CONF_PASSWORD_HASH: None,
+        CONF_NEW_PASSWORD_HASHES: (),
         CONF_DEFAULT_USER: None,
         CONF_OPEN_TO_ALL: False,
         CONF_AUTO_START: False,
@@ -222,6 +225,7 @@ async def test_a_charger_is_changed_but_keeps_its_identity(house: LivedInHouse) 
     assert station.data == {
         CONF_IDENTITY: STATION,
         CONF_PASSWORD_HASH: "scrypt$a$b",
+        CONF_NEW_PASSWORD_HASHES: (),
         CONF_DEFAULT_USER: None,
         CONF_OPEN_TO_ALL: False,
         CONF_AUTO_START: False,

@@ -19,6 +19,7 @@ CONF_TURNED_AWAY: Final = "turned_away"
 # station
 CONF_IDENTITY: Final = "identity"
 CONF_PASSWORD_HASH: Final = "password_hash"
+CONF_NEW_PASSWORD_HASHES: Final = "new_password_hashes"
 CONF_DEFAULT_USER: Final = "default_user"
 CONF_OPEN_TO_ALL: Final = "open_to_all"
 CONF_AUTO_START: Final = "auto_start"

@@ -101,6 +101,9 @@ class Listener(Protocol):
     ) -> None:
         """Somebody held a tag to a reader."""
 
+    def password_shown(self, identity: str, password_hash: str) -> None:
+        """A station showed a password that it was given, for the first time."""
+
     def stranger_seen(self, stranger: Stranger) -> None:
         """A station asks to be adopted."""
 
@@ -233,10 +236,16 @@ class ChargingDesk:
     def admit(self, identity: str) -> Admission:
         """Decide on a station at the door."""
         if (options := self.house.stations.get(identity)) is not None:
-            return Admission(Verdict.KNOWN, options.password_hash)
+            return Admission(
+                Verdict.KNOWN, options.password_hash, options.new_password_hashes
+            )
         if identity in self.house.turned_away:
             return Admission(Verdict.TURNED_AWAY)
         return Admission(Verdict.STRANGER)
+
+    def password_shown(self, identity: str, password_hash: str) -> None:
+        """Make known that a station showed a password that it was given."""
+        self._listener.password_shown(identity, password_hash)
 
     def connected(self, link: Link) -> None:
         """Take note of a station that came in."""

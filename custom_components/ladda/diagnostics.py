@@ -20,6 +20,7 @@ from .charging.open_session import OpenSession
 from .const import (
     CONF_CERTIFICATE,
     CONF_IDENTITY,
+    CONF_NEW_PASSWORD_HASHES,
     CONF_PASSWORD_HASH,
     CONF_PERSON,
     CONF_PRIVATE_KEY,
@@ -37,6 +38,7 @@ _PRIVATE: Final = frozenset(
         CONF_CERTIFICATE,
         CONF_HOST,
         CONF_IDENTITY,
+        CONF_NEW_PASSWORD_HASHES,
         CONF_PASSWORD_HASH,
         CONF_PERSON,
         CONF_PRIVATE_KEY,
@@ -153,12 +155,14 @@ def _central_system(hub: LaddaHub) -> dict[str, Any]:
 def _station(hub: LaddaHub, identity: str) -> dict[str, Any]:
     """Tell what is known of a station."""
     assert hub.central is not None  # a hub that is running listens
-    station = hub.station(identity)
+    station, options = hub.station(identity), hub.desk.house.stations[identity]
     return {
         "info": asdict(station.info) if station.info is not None else None,
         "booted_at": station.booted_at,
         "clock_offset_s": station.clock.offset.total_seconds(),
         "link": _link(hub.desk.links.get(identity)),
+        "needs_password": options.password_hash is not None,
+        "new_passwords_not_shown_yet": len(options.new_password_hashes),
         "odd": hub.central.oddities.of(identity),
         "capabilities": asdict(hub.desk.capabilities(identity)),
         "jobs": station.jobs,

@@ -19,6 +19,7 @@ from .central_system import (
 )
 from .const import DOMAIN
 from .ledger import LedgerError
+from .passwords import NotKept, Unshown
 from .refusals import MayNotCharge, TooSoon
 
 
@@ -47,7 +48,7 @@ def station_errors(station: str) -> Iterator[None]:
                 "minutes": str(-(-err.wait // timedelta(minutes=1))),
             },
         ) from err
-    except StationError as err:
+    except (StationError, NotKept, Unshown) as err:
         raise HomeAssistantError(
             translation_domain=DOMAIN,
             translation_key=_translation_key(err),
@@ -68,7 +69,7 @@ def ledger_errors() -> Iterator[None]:
         ) from err
 
 
-def _translation_key(err: StationError) -> str:
+def _translation_key(err: StationError | NotKept | Unshown) -> str:
     """Name what went wrong; `error` in the text holds what the station said."""
     match err:
         case Disconnected():
@@ -87,4 +88,8 @@ def _translation_key(err: StationError) -> str:
             return "upload_failed"
         case NotUploaded():
             return "not_uploaded"
+        case NotKept():
+            return "password_not_kept"
+        case Unshown():
+            return "passwords_unshown"
     return "station_unreadable"

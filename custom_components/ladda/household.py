@@ -14,6 +14,8 @@ class StationOptions:
     identity: str
     name: str = ""
     password_hash: str | None = None
+    # of passwords that it was given since, in their order, and has not shown yet
+    new_password_hashes: tuple[str, ...] = ()
     default_user: str | None = None
     open_to_all: bool = False  # whoever charges, the default user pays
     auto_start: bool = False  # whoever plugs in charges, and the default user pays

@@ -62,6 +62,7 @@ from .desk import ChargingDesk
 from .devices import async_describe_account, async_describe_station
 from .house import house_of
 from .household import House
+from .keyring import Keyring
 from .ledger import NOBODY, Ledger, LedgerNewer, LedgerUnusable, SessionQuery, Total
 from .limit_issues import (
     async_complain_no_more_of_limit,
@@ -69,6 +70,7 @@ from .limit_issues import (
     async_forget_complaints,
     async_forget_gone,
 )
+from .passwords import Passwords
 from .polling import PACE as POLLING_PACE
 from .price_history import async_known_prices
 from .server_certificate import (
@@ -171,12 +173,14 @@ class LaddaHub:
 
     ledger: Ledger
     desk: ChargingDesk
+    passwords: Passwords
 
     def __init__(self, hass: HomeAssistant, entry: LaddaConfigEntry) -> None:
         """Take what Home Assistant gives."""
         self.hass = hass
         self.entry = entry
         self.central: CentralSystem | None = None
+        self._keyring = Keyring(hass, entry)
         self._address = _address(entry)
         self._certificate_files = certificate_files(hass, entry.data)
         self._tls: ServerTls | None = None
@@ -206,6 +210,7 @@ class LaddaHub:
         self.ledger = await _async_open_ledger(self.hass)
         try:
             self.desk = ChargingDesk(self.ledger, self._house(), self, dt_util.utcnow)
+            self.passwords = Passwords(self.desk, self._keyring)
             await self.desk.restore()
             await self._async_watch_prices()
             await self.async_count_accounts()
@@ -547,6 +552,11 @@ class LaddaHub:
     def security_noticed(self, identity: str, event: SecurityEvent) -> None:
         """A station noticed something about its own security."""
         self._tell_event(SecurityNoticed(identity, event))
+
+    @callback
+    def password_shown(self, identity: str, password_hash: str) -> None:
+        """A station showed a password that it was given: from now on it has to."""
+        self._keyring.demand(identity, password_hash)
 
     @callback
     def stranger_seen(self, stranger: Stranger) -> None:

@@ -180,6 +180,7 @@ ACTIONS: Final = (
         ),
         admin=True,
     ),
+    Action("set_password", charger.set_password, CHARGER, admin=True),
     Action(
         "data_transfer",
         charger.data_transfer,

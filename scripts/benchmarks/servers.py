@@ -54,6 +54,9 @@ class Desk:
         """Let everybody in."""
         return Admission(Verdict.KNOWN)
 
+    def password_shown(self, identity: str, password_hash: str) -> None:
+        """Take no note."""
+
     def connected(self, link: Link) -> None:
         """Take no note."""
 
@@ -100,6 +103,9 @@ class Ear:
         authorization: Authorization,
         user: str | None,
     ) -> None:
+        """Hear nothing."""
+
+    def password_shown(self, identity: str, password_hash: str) -> None:
         """Hear nothing."""
 
     def stranger_seen(self, stranger: Stranger) -> None:

@@ -42,10 +42,15 @@ class Desk:
     registration: Registration = Registration.PENDING  # the answer to a boot
     events: list[StationEvent] = field(default_factory=list)
     comings: list[tuple[str, Link]] = field(default_factory=list)
+    shown: list[tuple[str, str]] = field(default_factory=list)
 
     def admit(self, identity: str) -> Admission:
         """Let in whom it knows, and others as strangers."""
         return self.admissions.get(identity, Admission(Verdict.STRANGER))
+
+    def password_shown(self, identity: str, password_hash: str) -> None:
+        """Note who showed a new password, and its hash."""
+        self.shown.append((identity, password_hash))
 
     def connected(self, link: Link) -> None:
         """Note who came."""

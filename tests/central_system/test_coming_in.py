@@ -316,6 +316,78 @@ async def test_who_guesses_passwords_is_not_listened_to_for_a_while(
     await door.come(headers=right)
 
 
+# A station that was given new passwords has to show one of those that it may have.
+
+
+def with_new(*new: str, old: str | None = "geheim") -> Admission:
+    """Return the admission of a station that was given passwords of late."""
+    known = hash_password(old) if old is not None else None
+    return Admission(Verdict.KNOWN, known, tuple(map(hash_password, new)))
+
+
+@pytest.mark.parametrize("presented", [bytes.fromhex(KEY), KEY.upper().encode()])
+@pytest.mark.parametrize("old", ["geheim", None])
+async def test_a_station_that_shows_its_new_password_is_told_of(
+    door: Door, old: str | None, presented: bytes
+) -> None:
+    door.desk.admissions["garage"] = admission = with_new(KEY, old=old)
+    await door.come(headers=basic("garage", presented))
+    assert door.desk.shown == [("garage", *admission.new_hashes)]
+
+
+async def test_it_is_told_which_of_several_a_station_shows(door: Door) -> None:
+    door.desk.admissions["garage"] = admission = with_new("one", "two", "three")
+    await door.come(headers=basic("garage", b"two"))
+    assert door.desk.shown == [("garage", admission.new_hashes[1])]
+
+
+async def test_the_newest_password_is_the_first_to_be_checked(
+    door: Door, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    door.desk.admissions["garage"] = admission = with_new("one", "two")
+    checked: list[str] = []
+
+    def verify(presented: bytes, hashed: str) -> bool:
+        checked.append(hashed)
+        return credentials.verify_password(presented, hashed)
+
+    monkeypatch.setattr(listener, "verify_password", verify)
+    await door.come(headers=basic("garage", b"two"))
+    await door.come(headers=basic("garage", b"geheim"))
+    one, two = admission.new_hashes
+    assert checked == [two, two, one, admission.password_hash]
+
+
+async def test_the_old_password_is_good_until_the_new_one_was_shown(door: Door) -> None:
+    door.desk.admissions["garage"] = with_new(KEY)
+    await door.come(headers=basic("garage", b"geheim"))
+    assert door.desk.shown == []
+
+
+@pytest.mark.parametrize("headers", [{}, basic("garage", b""), basic("garage", b"no")])
+async def test_a_station_that_has_shown_none_yet_may_show_what_it_likes(
+    door: Door, headers: dict[str, str]
+) -> None:
+    door.desk.admissions["garage"] = with_new(KEY, old=None)
+    for _ in range(WRONG_PASSWORDS + 1):
+        await door.come(headers=headers)
+    assert door.desk.shown == []
+    await door.come(headers=basic("garage", KEY.encode()))
+    assert len(door.desk.shown) == 1
+
+
+async def test_a_guess_counts_once_however_many_passwords_there_may_be(
+    door: Door,
+) -> None:
+    door.desk.admissions["garage"] = with_new("one", "two", "three")
+    for _ in range(WRONG_PASSWORDS - 1):
+        assert await status(door, headers=basic("garage", b"falsch")) == 401
+    await door.come(headers=basic("garage", b"two"))
+    assert await status(door, headers=basic("garage", b"falsch")) == 401
+    assert await status(door, headers=basic("garage", b"two")) == 401
+    assert await status(door) == 401
+
+
 @pytest.fixture
 def slow_checks(monkeypatch: pytest.MonkeyPatch) -> list[bytes]:
     """Let the check of a password take a while; return what was checked."""
@@ -375,6 +447,32 @@ def test_what_is_kept_of_a_password_tells_nothing_of_it() -> None:
     assert hash_password("geheim") != hash_password("geheim")
     assert "geheim" not in hash_password("geheim")
     assert len(credentials.new_password()) == 40
+
+
+@pytest.mark.parametrize(
+    ("password", "key"),
+    [
+        (KEY, KEY),
+        (KEY.upper(), KEY.upper()),
+        ("x" * 16, "78" * 16),
+        ("x" * 20, "78" * 20),
+        ("é" * 8, "c3a9" * 8),
+        ("0123456789abcdef", "30313233343536373839616263646566"),
+    ],
+)
+def test_a_password_is_given_as_hex_digits(password: str, key: str) -> None:
+    assert credentials.as_key(password) == key
+    hashed = hash_password(key)
+    assert credentials.verify_password(password.encode(), hashed)
+    assert credentials.verify_password(bytes.fromhex(key), hashed)
+
+
+@pytest.mark.parametrize(
+    "password", ["", "geheim", "x" * 15, "x" * 21, "é" * 16, "0" * 33, "0" * 42]
+)
+def test_a_password_that_no_station_takes_cannot_be_given(password: str) -> None:
+    with pytest.raises(ValueError):
+        credentials.as_key(password)
 
 
 def test_tries_are_forgotten_after_a_while() -> None:

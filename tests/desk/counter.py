@@ -109,6 +109,10 @@ class Ear:
         """A tag was presented."""
         self.tokens.append((identity, token, authorization, user))
 
+    def password_shown(self, identity: str, password_hash: str) -> None:
+        """A new password was shown."""
+        self.told.append(("password", (identity, password_hash)))
+
     def stranger_seen(self, stranger: Stranger) -> None:
         """A stranger was seen."""
         self.strangers.append(stranger)

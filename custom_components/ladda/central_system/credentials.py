@@ -8,12 +8,27 @@ import secrets
 from typing import Final
 
 _COST: Final = 2**13  # about 20 ms and 8 MiB for each check
+_KEY_BYTES: Final = range(16, 21)
 _HEX_KEY: Final = re.compile(rb"(?:[0-9a-fA-F]{2}){16,20}")
 
 
 def new_password() -> str:
     """Make a password that every station can take: 40 hex digits (20 bytes)."""
     return secrets.token_hex(20)
+
+
+def as_key(password: str) -> str:
+    """Write a password as a station is given it: 32 to 40 hex digits (§6.2.2).
+
+    They stand for its UTF-8, unless it is such digits already. Raises ValueError for
+    one that is not of 16 to 20 bytes.
+    """
+    secret = password.encode()
+    if _HEX_KEY.fullmatch(secret):
+        return password
+    if len(secret) not in _KEY_BYTES:
+        raise ValueError("no station takes a password of this length")
+    return secret.hex()
 
 
 def hash_password(password: str) -> str:

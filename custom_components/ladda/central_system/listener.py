@@ -7,7 +7,7 @@ for the old one is most often a dead socket that nobody has noticed yet.
 
 import asyncio
 import base64
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import Enum, auto
@@ -68,10 +68,21 @@ class Verdict(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Admission:
-    """The verdict on a station, and the hash of the password that it must prove."""
+    """The verdict on a station, and the hash of the password that it must prove.
+
+    `new_hashes` are those of passwords that it was given since, in their order, and has
+    not shown yet: it may have them or not, so that it may come with any.
+    """
 
     verdict: Verdict
     password_hash: str | None = None
+    new_hashes: tuple[str, ...] = ()
+
+    @property
+    def hashes(self) -> list[str]:
+        """Return the hashes to compare a password with, the likeliest first."""
+        known = () if self.password_hash is None else (self.password_hash,)
+        return [*reversed(self.new_hashes), *known]
 
 
 class Desk(EventHandler, Protocol):
@@ -79,6 +90,9 @@ class Desk(EventHandler, Protocol):
 
     def admit(self, identity: str) -> Admission:
         """Decide on a station that asks to come in."""
+
+    def password_shown(self, identity: str, password_hash: str) -> None:
+        """Take note that a station showed a password that is new."""
 
     def connected(self, link: Link) -> None:
         """Take note of a station that came in."""
@@ -159,9 +173,9 @@ class CentralSystem:
         who = identity if known else STRANGERS
         came = f"{who} at {request.remote}"
         refusal = self._refusal(identity, admission, came, request.remote or "")
-        if refusal is None and admission.password_hash is not None:
+        if refusal is None and admission.hashes:
             password = _password(request, identity)
-            refusal = await self._disproof(came, password, admission.password_hash)
+            refusal = await self._disproof(identity, admission, came, password)
         if refusal is not None:
             return self._turn_away(who, *refusal)
         self._comings.count(came, asyncio.get_running_loop().time())
@@ -234,30 +248,37 @@ class CentralSystem:
         )
 
     async def _disproof(
-        self, came: str, password: bytes | None, password_hash: str
+        self, identity: str, admission: Admission, came: str, password: bytes | None
     ) -> Refusal | None:
-        """Check the password of a station that must have one (whitepaper A00.FR.204).
+        """Check the password of a station that has one (whitepaper A00.FR.204).
 
-        Returns why it may not come in; None: it may. One is checked at a time, lest who
-        guesses many at once is answered before any of them counts.
+        Returns why it may not come in; None: it may. One that has not shown any yet
+        need not (it may be at security profile 0), and may show what it likes.
+
+        One is checked at a time, lest who guesses many at once is answered before any
+        of them counts.
         """
         loop = asyncio.get_running_loop()
-        wrong = 401, "a wrong password, or none"
+        must = admission.password_hash is not None
+        wrong = (401, "a wrong password, or none") if must else None
         if password is None or self._wrong_passwords.are_used_up(came, loop.time()):
             return wrong
         if came in self._proving:
             return 503, "a password while another is checked"
         self._proving.add(came)
         try:
-            proven = await loop.run_in_executor(
-                None, verify_password, password, password_hash
+            shown = await loop.run_in_executor(
+                None, _fitting, password, admission.hashes
             )
         finally:
             self._proving.discard(came)
-        if proven:
-            return None
-        self._wrong_passwords.count(came, loop.time())
-        return wrong
+        if shown is None:
+            if must:
+                self._wrong_passwords.count(came, loop.time())
+            return wrong
+        if shown in admission.new_hashes:
+            self._desk.password_shown(identity, shown)
+        return None
 
     async def _converse(
         self, request: web.BaseRequest, identity: str, *, known: bool
@@ -401,6 +422,14 @@ def _reached_at(request: web.BaseRequest, transport: asyncio.Transport) -> str:
         address, port, *_ = transport.get_extra_info("sockname")
         host = f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
     return f"{scheme}://{host}"
+
+
+def _fitting(password: bytes, hashes: Iterable[str]) -> str | None:
+    """Return the hash that a password fits; None: it fits none.
+
+    Takes some milliseconds for each: run it in an executor.
+    """
+    return next((one for one in hashes if verify_password(password, one)), None)
 
 
 def _password(request: web.BaseRequest, identity: str) -> bytes | None:
