@@ -137,6 +137,44 @@ def test_a_start_without_any_known_register_counts_from_the_first_reading(
     assert session.flags == (Flag.METER_START_UNKNOWN,)
 
 
+def test_a_station_that_never_tells_a_start_begins_where_its_meter_last_stood(
+    garage: Garage,
+) -> None:
+    first = garage.start(None)
+    garage.wait(1)
+    garage.reads(7_900_000, first)
+    garage.wait(60)
+    garage.stop(first, 7_905_000)
+    garage.wait(60)
+    number = garage.start(None, BO)
+    garage.wait(15)
+    garage.reads(7_907_000, number)
+    session = garage.stop(number, 7_909_000)
+    assert session is not None
+    assert session.energy_wh == 4000
+    assert session.flags == (Flag.METER_START_ASSUMED,)
+
+
+@pytest.mark.parametrize("measurand", [Measurand.ENERGY_REGISTER, Measurand.POWER])
+def test_what_a_session_took_is_not_billed_again_where_the_next_start_is_not_told(
+    garage: Garage, measurand: Measurand
+) -> None:
+    """Neither its stop nor the next start say where the meter stands."""
+    first = garage.start(1000)
+    garage.wait(30)
+    garage.meters(garage.value(sample(measurand, 9000)), transaction=first)
+    ended = garage.stop(first, 0)
+    garage.wait(60)
+    number = garage.start(None, BO)
+    garage.wait(60)
+    session = garage.stop(number, 12_000)
+    assert ended is not None
+    assert session is not None
+    assert ended.energy_wh in (8000, 4500)  # by the register, or half an hour's power
+    assert ended.energy_wh + session.energy_wh == 11_000  # type: ignore[operator]
+    assert session.flags == (Flag.METER_START_ASSUMED,)
+
+
 # --- sessions that are never ended --------------------------------------------------
 
 

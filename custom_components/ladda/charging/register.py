@@ -149,6 +149,16 @@ class ConnectorRegister(NamedTuple):
             return cls(at, _ZERO)
         return cls(at, shown, RegisterReader(Count(at, shown, shown)))
 
+    @property
+    def meter_wh(self) -> Decimal | None:
+        """Where the station's register stands: as it was read, and what came since.
+
+        None until it was read.
+        """
+        if self.reader is None:
+            return None
+        return self.reader.last.wh + (self.wh - self.reader.last.counted)
+
     def read(self, at: datetime, shown: Decimal) -> ConnectorRegister:
         """Take a reading outside of any session."""
         if self.reader is None:
@@ -170,10 +180,12 @@ class ConnectorRegister(NamedTuple):
         comes after the session is counted from there.
         """
         grown = self.grown(at, wh)
-        if shown is None or grown.reader is None:
+        if shown is None:
             return grown
-        reader, counts = grown.reader.read(at, shown)
-        left = reader.left if counts else reader.last
+        left = None
+        if grown.reader is not None:
+            reader, counts = grown.reader.read(at, shown)
+            left = reader.left if counts else reader.last
         return grown._replace(
             reader=RegisterReader(Count(at, shown, grown.wh), left=left)
         )

@@ -186,8 +186,8 @@ def _meter_start(
     """
     if event.meter_start_wh is not None and event.meter_start_wh >= 0:
         return event.meter_start_wh, []
-    if register is not None and register.reader is not None:
-        return register.reader.last.wh, [Flag.METER_START_ASSUMED]
+    if register is not None and (stands := register.meter_wh) is not None:
+        return stands, [Flag.METER_START_ASSUMED]
     return Decimal(0), [Flag.METER_START_UNKNOWN]
 
 
