@@ -470,6 +470,7 @@ class ChargingDesk:
                 session is not None
                 and session.station == station.identity
                 and not session.is_open
+                and not ends.is_of_another(station, event, session, now)
             ):
                 if ends.stopped_again(event, session):
                     return

@@ -193,7 +193,12 @@ class Garage:
         )
         opened = ends.transaction_of(self.station, event, self.now)
         session = self.sessions.get(transaction)
-        if opened is None and session is not None and not session.is_open:
+        if (
+            opened is None
+            and session is not None
+            and not session.is_open
+            and not ends.is_of_another(self.station, event, session, self.now)
+        ):
             if ends.stopped_again(event, session):
                 return session
             if session.closing == "reported":

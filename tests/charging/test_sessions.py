@@ -690,6 +690,32 @@ def test_a_stop_from_long_before_a_session_began_is_not_its_end(garage: Garage) 
     assert session.energy_wh == 3000
 
 
+def test_nor_is_it_the_end_of_one_that_was_closed_meanwhile(garage: Garage) -> None:
+    garage.wait(120)
+    number = garage.start(5000)
+    garage.wait(30)
+    garage.reads(8000, number)
+    garage.wait(30)
+    garage.start(9000, BO)
+    closed = garage.sessions[number]
+    assert closed.energy_wh == 4000
+    assert garage.stop(number, 900, stamped=at(60)) is None
+    assert garage.kinds()[-1] == Kind.ORPHAN_STOP
+    assert garage.sessions[number] == closed
+
+
+def test_a_stop_without_an_id_told_twice_ends_one_session(garage: Garage) -> None:
+    annas = garage.start(1000)
+    bos = garage.start(3000, BO, connector=2)
+    garage.wait(60)
+    ended = garage.stop(0, 5000, token=ANNA)
+    assert ended is not None
+    assert ended.id == annas
+    garage.wait(1)
+    assert garage.stop(0, 5000, stamped=at(60)) is None
+    assert garage.sessions[bos].is_open
+
+
 # --- ids of the station's own ------------------------------------------------------------
 
 
@@ -712,6 +738,27 @@ def test_an_id_of_the_stations_own_is_learnt_from_its_meter_values(
     session = garage.stop(-16, 3000)
     assert session is not None
     assert (session.id, session.energy_wh) == (one, 2000)
+
+
+@pytest.mark.parametrize("told", [0, 1])
+def test_an_id_that_was_another_sessions_does_not_give_it_its_stop(
+    garage: Garage, told: int
+) -> None:
+    """Some go on with the old id until the new one has come, and repeat the old stop."""
+    annas = garage.start(1000)
+    garage.wait(30)
+    for _ in range(told):
+        garage.stop(annas, 5000)
+    bos = garage.start(5000, BO)
+    garage.wait(1)
+    garage.reads(5100, annas)
+    session = garage.stop(annas, 5000, stamped=at(30))
+    assert session is not None
+    assert (session.id, session.energy_wh) == (annas, 4000)
+    garage.wait(30)
+    session = garage.stop(bos, 9000)
+    assert session is not None
+    assert (session.energy_wh, session.ended_at) == (4000, at(61))
 
 
 # --- times that cannot be ----------------------------------------------------------------

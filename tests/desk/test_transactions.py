@@ -129,6 +129,11 @@ async def test_a_forgotten_stop_is_estimated_by_the_next_start(tmp_path: Path) -
         assert anna.energy_wh == 4500  # up to where the next session began
         assert bo.is_open
 
+        # Ids come again: this one is of another transaction, which an older ledger knew.
+        older = stop(anna.id, anna.started_at - timedelta(hours=1), 900)
+        await station.send("StopTransaction", older)
+        assert await counter.sessions() == [anna, bo]
+
         late = stop(anna.id, anna.started_at + timedelta(hours=1), 5400)
         await station.send("StopTransaction", late)
         anna, bo = await counter.sessions()

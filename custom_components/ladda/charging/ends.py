@@ -4,7 +4,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any, Final, NamedTuple
 
-from .clock import Moment
+from .clock import TOLERANCE, Moment
 from .connector import Connector
 from .energy import EnergyCurve, Most
 from .events import TransactionStarted, TransactionStopped
@@ -134,13 +134,13 @@ def transaction_of(
     """
     moment = station.clock.read(event.at, now)
     if event.transaction:
-        named = station.open.get(event.transaction) or next(
-            (one for one in station.open.values() if event.transaction in one.aliases),
-            None,
-        )
-        if named is None or _is_of_another(event, moment, named.session):
-            return None
-        return named
+        named = station.open.get(event.transaction)
+        if named is not None:
+            other = is_of_another(station, event, named.session, now)
+            return None if other else named
+        return _known_otherwise(station, event, moment)
+    if _was_told(station, event, moment):
+        return None
     fitting = [
         opened
         for opened in station.open.values()
@@ -152,6 +152,35 @@ def transaction_of(
         and (not event.token or same_token(event.token, opened.session.token))
     ]
     return fitting[0] if len(fitting) == 1 else None
+
+
+def _known_otherwise(
+    station: Station, event: TransactionStopped, moment: Moment
+) -> OpenSession | None:
+    """Find the session that a station calls by the id of a stop.
+
+    Some go on calling a session by the id of the one before, whose stop may yet come.
+    """
+    return next(
+        (
+            opened
+            for opened in station.open.values()
+            if event.transaction in opened.aliases
+            and not _lies_before(event, moment.at, opened.session)
+        ),
+        None,
+    )
+
+
+def _was_told(station: Station, event: TransactionStopped, moment: Moment) -> bool:
+    """Tell whether a stop that names no transaction has ended one already."""
+    return any(
+        last is not None
+        and last.ended_at is not None
+        and abs(last.ended_at - moment.at) <= TOLERANCE
+        and stopped_again(event, last)
+        for last in (each.last_session for each in station.connectors.values())
+    )
 
 
 def plan_stop(
@@ -208,6 +237,27 @@ def _register_after(
     return register.after_session(ended_at, wh, curve.meter_wh)
 
 
+def is_of_another(
+    station: Station, event: TransactionStopped, session: Session, now: datetime
+) -> bool:
+    """Tell whether a stop with a session's id is that of another, older transaction.
+
+    Ids come again. It is stamped before the session began, and the meter had not come
+    further then; where only its time is odd, the clock was set meanwhile.
+    """
+    moment = station.clock.read(event.at, now)
+    clear = moment.believed and Flag.CLOCK_CORRECTED not in session.flags
+    return clear and _lies_before(event, moment.at + OVERLAP, session)
+
+
+def _lies_before(event: TransactionStopped, at: datetime, session: Session) -> bool:
+    """Tell whether neither time nor meter had come further than a session's start."""
+    stop_wh = event.meter_stop_wh
+    return at <= session.started_at and (
+        stop_wh is None or stop_wh <= session.meter_start_wh
+    )
+
+
 def stopped_again(event: TransactionStopped, session: Session) -> bool:
     """Tell whether a stop says nothing new about a session that has ended."""
     return (
@@ -252,21 +302,6 @@ def _evidence(
     if session is None:
         return station.entry(kind, at, now, data)
     return station.session_entry(kind, session, at, now, data)
-
-
-def _is_of_another(event: TransactionStopped, moment: Moment, session: Session) -> bool:
-    """Tell whether a stop with a session's id is that of another, older transaction.
-
-    Ids come again. It is stamped before the session began, and the meter had not come
-    further then; where only its time is odd, the clock was set meanwhile.
-    """
-    clear = moment.believed and Flag.CLOCK_CORRECTED not in session.flags
-    stop_wh = event.meter_stop_wh
-    return (
-        clear
-        and moment.at < session.started_at - OVERLAP
-        and (stop_wh is None or stop_wh <= session.meter_start_wh)
-    )
 
 
 def _is_forgotten(opened: OpenSession, connector: Connector, now: datetime) -> bool:
