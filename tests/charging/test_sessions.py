@@ -311,6 +311,18 @@ def test_a_connector_that_says_free_while_it_charges_is_not_believed(
     assert garage.close_forgotten() == []
 
 
+def test_a_station_that_is_free_as_a_whole_may_charge_all_the_same(
+    garage: Garage,
+) -> None:
+    garage.connectors = 2
+    number = garage.start(connector=None)
+    assert garage.sessions[number].connector == 0
+    garage.wait(1)
+    garage.tells(ConnectorStatus.AVAILABLE, 0)
+    garage.wait(10)
+    assert garage.close_forgotten() == []
+
+
 def test_a_session_that_was_closed_too_early_gets_its_stop_later(
     garage: Garage,
 ) -> None:

@@ -305,8 +305,11 @@ def _evidence(
 
 
 def _is_forgotten(opened: OpenSession, connector: Connector, now: datetime) -> bool:
-    """Tell whether a connector has been free, and its meter silent, for a while."""
-    free_since = connector.status_at
+    """Tell whether a connector has been free, and its meter silent, for a while.
+
+    A station that is free as a whole (0) may charge all the same.
+    """
+    free_since = connector.status_at if connector.number else None
     if connector.status is not ConnectorStatus.AVAILABLE or free_since is None:
         return False
     return opened.session.started_at < free_since < now - FORGOTTEN and not any(
