@@ -56,7 +56,9 @@ class LimitWatch:
             limit_a = connector.limit_a
         if opened is None or limit_a is None:
             return
-        told = {channel.measurand for _, value in values for channel in value.samples}
+        told = {
+            channel.measurand for _, value, _ in values for channel in value.samples
+        }
         drawn = drawn_a(connector, told, phases_for(connector, opened))
         if drawn is None:
             return

@@ -459,6 +459,40 @@ def test_what_was_charged_before_the_station_knew_the_time_is_billed(
     assert session.flags == (Flag.CLOCK_CORRECTED,)
 
 
+@pytest.mark.parametrize("restarts", [False, True])
+def test_readings_of_unknown_times_do_not_hide_what_the_registers_say(
+    garage: Garage, restarts: bool
+) -> None:
+    """The station lost the time, and told at one moment what it kept for hours."""
+    number = garage.start(1000)
+    garage.wait(180)
+    for wh in (3000, 6000, 9000, 9000):
+        garage.reads(wh, number, stamped=NO_CLOCK)
+    if restarts:
+        garage.station = garage.restarted()
+    assert garage.station.open[number].energy.delivered_wh == 8000
+    garage.wait(30)
+    session = garage.stop(number, 12_000)
+    assert session is not None
+    assert (session.energy_wh, session.flags) == (11_000, ())
+    assert garage.curve_again(session) == garage.curves[number]
+
+
+def test_nor_do_those_of_a_clock_that_is_only_just_found_to_be_ahead(
+    garage: Garage,
+) -> None:
+    """It tells local time; what it kept was ahead by more and more, the newer it is."""
+    number = garage.start(1000)
+    garage.wait(60)
+    for ahead, wh in ((60, 3000), (80, 6000), (100, 9000), (120, 9000)):
+        garage.reads(wh, number, stamped=at(60 + ahead))
+    garage.wait(30)
+    session = garage.stop(number, 12_000, stamped=at(90 + 120))
+    assert session is not None
+    assert session.energy_wh == 11_000
+    assert session.flags == (Flag.CLOCK_CORRECTED,)
+
+
 def test_a_stop_brings_readings_that_were_not_told_before(garage: Garage) -> None:
     number = garage.start(1000)
     garage.wait(60)

@@ -172,7 +172,10 @@ class EnergyFold:
         if reading.method is not self.method or reading.register_wh is None:
             return []
         assert self._reader is not None
+        since = self._reader.last.at
         self._reader, counts = self._reader.read(reading.at, reading.register_wh)
+        if not reading.dated:
+            self._reader = self._reader.last_read(since)
         return [(count.at, count.counted) for count in counts]
 
     def _interval(self, reading: Reading) -> Decimal | None:

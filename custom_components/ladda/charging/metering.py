@@ -23,20 +23,20 @@ def timed(
     station: Station, values: Iterable[MeterValue], now: datetime
 ) -> list[TimedValue]:
     """Tell when meters were read, by our clock; each value is to be told of once."""
-    return [TimedValue(_moment_of(station, value, now), value) for value in values]
+    return [_timed(station, value, now) for value in values]
 
 
-def _moment_of(station: Station, value: MeterValue, now: datetime) -> datetime:
+def _timed(station: Station, value: MeterValue, now: datetime) -> TimedValue:
     """Tell when a meter was read, by our clock.
 
     Of two values that are off by the same, and come a minute or more apart, none
     was kept for later: then it is the clock that is off.
     """
-    for channel in value.samples:
-        if channel.context is Context.CLOCK:
-            return station.aligned.read(station.clock.read(value.at, now).at, now)
+    of_clock = any(channel.context is Context.CLOCK for channel in value.samples)
     off = value.at is not None and abs(now - value.at) > APART
-    return station.clock.read(value.at, now, live=off).at
+    moment = station.clock.read(value.at, now, live=off and not of_clock)
+    at = station.aligned.read(moment.at, now) if of_clock else moment.at
+    return TimedValue(at, value, dated=moment.believed or moment.at < now)
 
 
 def plan_meter_values(
@@ -140,5 +140,8 @@ def meter_entry(
 
 def readings_of(values: Iterable[TimedValue]) -> tuple[Reading, ...]:
     """Read what meter values say about energy."""
-    read = [reading_of(value, at) for at, value in values]
-    return tuple([reading for reading in read if reading is not None])
+    readings = []
+    for at, value, dated in values:
+        if (reading := reading_of(value, at)) is not None:
+            readings.append(reading if dated else reading._replace(dated=False))
+    return tuple(readings)

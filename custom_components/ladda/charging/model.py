@@ -145,10 +145,14 @@ class Authorization(StrEnum):
 
 
 class TimedValue(NamedTuple):
-    """A meter value, and when it was read by our clock."""
+    """A meter value, and when it was read by our clock.
+
+    Not `dated`: nobody knows, and it is when it came.
+    """
 
     at: datetime
     value: MeterValue
+    dated: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -63,7 +63,8 @@ class Reading(NamedTuple):
     """What the samples of one moment say about energy.
 
     `register_wh` is by `method` where that is one of the registers, `interval_wh`
-    was imported since the reading before, `power_w` is imported now.
+    was imported since the reading before, `power_w` is imported now. Not `dated`: it is
+    not known when that was, and `at` is when it came.
     """
 
     at: datetime
@@ -73,6 +74,7 @@ class Reading(NamedTuple):
     interval_wh: Decimal | None = None
     power_w: Decimal | None = None
     signed: tuple[str, ...] = ()
+    dated: bool = True
 
     def as_data(self) -> dict[str, Any]:
         """Write it for the journal; `from_data` reads it back."""
@@ -85,6 +87,8 @@ class Reading(NamedTuple):
             data["power_w"] = str(self.power_w)
         if self.signed:
             data["signed"] = self.signed
+        if not self.dated:
+            data["dated"] = False
         return data
 
     @classmethod
@@ -102,6 +106,7 @@ class Reading(NamedTuple):
             amount("interval_wh"),
             amount("power_w"),
             tuple(data.get("signed", ())),
+            data.get("dated", True),
         )
 
 

@@ -85,6 +85,10 @@ class RegisterReader(NamedTuple):
         """Whether the register ever came to a new scale."""
         return self.left is not None
 
+    def last_read(self, at: datetime) -> RegisterReader:
+        """Let the last reading be of another time: what comes grew from then on."""
+        return self._replace(last=self.last._replace(at=at))
+
     def read(
         self, at: datetime, wh: Decimal
     ) -> tuple[RegisterReader, tuple[Count, ...]]:

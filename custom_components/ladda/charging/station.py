@@ -172,7 +172,7 @@ class Station:
         """Take the values of now, which are shown but not kept; False: there were none."""
         known = self.connector(connector)
         live = [timed for timed in values if now - timed.at <= LIVE]
-        for at, value in live:
+        for at, value, _ in live:
             known.take_live(at, value)
         return bool(live)
 
