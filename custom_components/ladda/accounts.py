@@ -107,8 +107,9 @@ class Accounts:
                 cost=None,
                 provisional=False,
             )
-            rating = await self._pricing.rating(session)
-            if rating is not None and not session.is_open:
+            if session.is_open:
+                await self._pricing.have_prices_for(session)
+            elif (rating := await self._pricing.rating(session)) is not None:
                 session = with_cost(session, rating)
             data = {
                 "user": theirs.user,

@@ -189,6 +189,29 @@ async def test_a_session_given_to_somebody_else_costs_what_theirs_do(
         assert session.user is None
 
 
+async def test_what_it_costs_so_far_is_known_whenever_it_began(tmp_path: Path) -> None:
+    path, clock = tmp_path / "ladda.db", TravellingClock()
+    async with at_the_desk(path, house("garage"), clock=clock) as counter:
+        await show(counter, "1.00")
+        begun = clock()
+        clock.travel(hours=2)
+        await show(counter, "3.00")
+    async with at_the_desk(path, house("garage"), clock=clock) as counter:
+        station = await counter.station("garage")
+        answer = await station.send("StartTransaction", start("04AA11", begun, 0))
+        number = answer["transactionId"]
+        await station.send(
+            "MeterValues",
+            meter_values(begun + timedelta(hours=1), 4000, transaction=number),
+        )
+        await counter.desk.accounts.assign(number, "bo")
+        running = counter.desk.pricing.running(
+            counter.desk.stations["garage"].open[number]
+        )
+        assert running is not None
+        assert running.total == Decimal("4.00")
+
+
 async def test_what_a_sensor_showed_while_nobody_watched_is_not_guessed(
     tmp_path: Path,
 ) -> None:
