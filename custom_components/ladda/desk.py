@@ -521,7 +521,7 @@ class ChargingDesk:
         """Close sessions on connectors that have long been free."""
         now = self._clock()
         self.prices.forget_before(self._oldest_start())
-        for identity, station in self.stations.items():
+        for identity, station in list(self.stations.items()):
             if not self.is_online(identity):
                 continue
             async with self.lock(identity):

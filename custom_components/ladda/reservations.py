@@ -96,7 +96,7 @@ class Reservations:
     async def end_expired(self) -> None:
         """End the reservations whose time is over, as the stations do themselves."""
         now = self._clock()
-        for station in self._place.stations.values():
+        for station in list(self._place.stations.values()):
             for connector in reserving.expired_reservations(station, now):
                 await self._end(station, connector, Ending.EXPIRED)
 

@@ -1,5 +1,6 @@
 """Transactions as stations really report them: repeated, late, lost, unknown."""
 
+import asyncio
 from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -170,6 +171,18 @@ async def test_a_session_on_a_free_connector_is_closed_after_a_while(
         [session] = await counter.sessions()
         assert session.closing is Closing.ESTIMATED
         assert session.energy_wh == 3000
+
+
+async def test_a_station_may_be_adopted_while_others_are_looked_after(
+    tmp_path: Path,
+) -> None:
+    async with at_the_desk(tmp_path / "ladda.db", house("garage")) as counter:
+        await counter.station("garage")
+        async with counter.desk.lock("garage"):
+            looking = asyncio.create_task(counter.desk.close_forgotten())
+            await asyncio.sleep(0)
+            counter.desk.move_in(house("garage", "drive"))
+        await looking
 
 
 async def test_what_cannot_be_stored_is_not_acknowledged(
