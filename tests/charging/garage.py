@@ -7,7 +7,7 @@ from typing import Any
 
 import orjson
 
-from custom_components.ladda.charging import ends, metering, reports, starts
+from custom_components.ladda.charging import ends, metering, reports, reserving, starts
 from custom_components.ladda.charging.connector import RemoteStart
 from custom_components.ladda.charging.decisions import Started
 from custom_components.ladda.charging.energy import EnergyCurve, EnergyFold, EnergyPoint
@@ -34,6 +34,7 @@ from custom_components.ladda.charging.open_session import (
 )
 from custom_components.ladda.charging.plan import Plan
 from custom_components.ladda.charging.reading import Method, Reading
+from custom_components.ladda.charging.reservation import Reservation
 from custom_components.ladda.charging.session import Session
 from custom_components.ladda.charging.starts import Admittance
 from custom_components.ladda.charging.station import RESTORED, Station
@@ -264,6 +265,15 @@ class Garage:
         )
         self.carry_out(Plan(entries=(entry,)))
 
+    def reserve(self, token: str = ANNA, connector: int = 1) -> None:
+        """Somebody has a connector kept free."""
+        until = self.now + timedelta(hours=1)
+        number = self.station.next_reservation()
+        reservation = Reservation(number, token, "anna", until)
+        self.carry_out(
+            reserving.plan_reservation(self.station, connector, reservation, self.now)
+        )
+
     def limit(self, amps: str | None, connector: int = 1) -> None:
         """Somebody limits a connector's current."""
         data = {"limit_a": amps, "way": "tx_default"}
@@ -329,12 +339,17 @@ def state_of(station: Station) -> dict[str, Any]:
                 connector.limit_a,
                 connector.limit_way,
                 connector.last_session,
+                connector.reservation,
+                connector.unassigned_wh or None,
             )
             for number, connector in sorted(station.connectors.items())
         },
         "open": {
             session: (
                 opened.session,
+                opened.began_to_hear,
+                opened.last_heard,
+                opened.aliases,
                 opened.register_at_start_wh,
                 opened.energy.readings,
                 opened.energy.points,

@@ -18,6 +18,8 @@ from .garage import ANNA, BO, NOON, Garage, at, register, sample, state_of
 type Report = Callable[[Garage], object]
 
 connectors = st.integers(1, 2)
+# Ids that we gave, that stand for none, and a station's own.
+transactions = st.integers(-2, 6)
 tokens = st.sampled_from([ANNA, ANNA.lower(), BO, ""])
 meters = (
     st.integers(0, 60_000)
@@ -32,7 +34,7 @@ ages = st.sampled_from([0, 0, 0, 0.02, 1, 30, 300, -60, 10**7])
 def report(draw: st.DrawFn) -> Report:
     """Anything that a station may tell, or somebody may ask of it."""
     connector, meter, age = draw(connectors), draw(meters), draw(ages)
-    token, number = draw(tokens), draw(st.integers(0, 6))
+    token, number = draw(tokens), draw(transactions)
     context = draw(st.sampled_from(Context))
 
     def stamped(garage: Garage) -> dict[str, object]:
@@ -55,6 +57,7 @@ def report(draw: st.DrawFn) -> Report:
             [
                 lambda g: g.start(meter, token, connector, **stamped(g)),
                 lambda g: g.start(None, token, connector, **stamped(g)),
+                lambda g: g.start(meter, token, None, **stamped(g)),
                 lambda g: g.stop(number, meter, **stamped(g)),
                 lambda g: g.stop(
                     number, None, g.value(*samples, **stamped(g)), **stamped(g)
@@ -67,6 +70,7 @@ def report(draw: st.DrawFn) -> Report:
                 lambda g: g.meters(g.value(*samples), connector=connector),
                 lambda g: g.tells(status, connector, **stamped(g)),
                 lambda g: g.ask(token, connector),
+                lambda g: g.reserve(token, connector),
                 lambda g: g.limit("10", connector),
                 lambda g: g.close_forgotten(),
                 lambda g: g.wait(meter % 60),
