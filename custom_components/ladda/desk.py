@@ -426,10 +426,9 @@ class ChargingDesk:
         connector = starts.place(station, event, able.connectors)
         in_use = [
             opened.session.token or ""
-            for other in self.stations.values()
-            for opened in other.open.values()
-            if (other.identity, opened.session.connector)
-            != (station.identity, connector)
+            for identity in self.house.stations
+            for opened in self.stations[identity].open.values()
+            if (identity, opened.session.connector) != (station.identity, connector)
         ]
         plan = starts.plan_start(
             station,

@@ -74,6 +74,22 @@ async def test_a_tag_charges_at_one_place_at_a_time(tmp_path: Path) -> None:
         assert again["idTagInfo"]["status"] == "Accepted"
 
 
+async def test_a_tag_is_not_held_up_by_a_charger_that_was_removed(
+    tmp_path: Path,
+) -> None:
+    place = house("garage", "drive")
+    async with at_the_desk(tmp_path / "ladda.db", place) as counter:
+        garage = await counter.station("garage")
+        await garage.send("StartTransaction", start("04AA11", counter.clock(), 0))
+        counter.desk.move_in(
+            replace(place, stations={"drive": place.stations["drive"]})
+        )
+        drive = await counter.station("drive")
+        told = start("04AA11", counter.clock(), 5)
+        answer = await drive.send("StartTransaction", told)
+        assert answer["idTagInfo"]["status"] == "Accepted"
+
+
 SPARE_TAG = "04AA99"
 WITH_A_SPARE = replace(ANNA, tokens=(*ANNA.tokens, SPARE_TAG))
 
