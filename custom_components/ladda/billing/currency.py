@@ -6,7 +6,11 @@ from typing import Final
 from .exact import ROUNDING
 
 # ISO 4217, where it is not the usual 2.
-_MINOR_DIGITS: Final = {"CLP": 0, "ISK": 0, "JPY": 0, "KRW": 0, "VND": 0}
+_MINOR_DIGITS: Final = {
+    **dict.fromkeys(("BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND"), 3),
+    **dict.fromkeys(("BIF", "CLP", "DJF", "GNF", "ISK", "JPY", "KMF", "KRW"), 0),
+    **dict.fromkeys(("PYG", "RWF", "UGX", "VND", "VUV", "XAF", "XOF", "XPF"), 0),
+}
 
 _DOLLAR: Final = ("$", "dollar", "dollars")
 _CENT: Final = ("c", "ct", "cent", "cents", "¢")
