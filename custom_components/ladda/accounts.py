@@ -8,6 +8,7 @@ from typing import Any, Protocol
 
 from .admittance import terms
 from .billing.prices import Fill, Observation, Origin
+from .billing.tariffs import Tariff
 from .charging.journal import Kind, amount_text
 from .charging.session import Session
 from .charging.station import Station
@@ -122,11 +123,22 @@ class Accounts:
         return session
 
     async def set_price(
-        self, entity: str, start: datetime, end: datetime, state: str, unit: str | None
+        self,
+        tariff: Tariff,
+        start: datetime,
+        end: datetime,
+        state: str,
+        unit: str | None,
     ) -> int:
-        """Fill in what a helper would have shown; return how many sessions that settles."""
+        """Fill in what a tariff's helper would have shown, where it showed no price.
+
+        Returns how many sessions that settles.
+        """
+        assert tariff.entity is not None
         told = Observation(start, state, unit, Origin.MANUAL)
-        await self._pricing.book.fill(entity, [Fill(start, end, told)], self._clock())
+        await self._pricing.book.fill(
+            tariff.entity, [Fill(start, end, told)], self._clock(), tariff.has_price
+        )
         self._pricing.count_again()
         return await self.rate_again()
 

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator
 from datetime import datetime
 from typing import Final, NamedTuple
 
-from .billing.prices import Fill, Observation, Origin, PriceTimeline
+from .billing.prices import Fill, Observation, Origin, PriceTimeline, Tells, is_shown
 from .ledger import Ledger, PriceEntry
 
 # Helpers whose value changes only through Home Assistant: it holds while that is down.
@@ -126,16 +126,20 @@ class PriceBook:
         return True
 
     async def fill(
-        self, entity: str, fills: Iterable[Fill], recorded_at: datetime
+        self,
+        entity: str,
+        fills: Iterable[Fill],
+        recorded_at: datetime,
+        tells: Tells = is_shown,
     ) -> None:
         """Keep what became known of a helper's past.
 
-        Only stretches of which nothing is known take it: what a session was billed
-        by never changes afterwards.
+        Only stretches of which it tells nothing, as `tells` says, take it: what a
+        session was billed by never changes afterwards.
         """
         known = await self.load(entity, None)
         rows = []
-        for piece in (new for fill in fills for new in _unknown(known, fill)):
+        for piece in (new for fill in fills for new in _unknown(known, fill, tells)):
             told = piece.observation
             rows.append(
                 PriceEntry(
@@ -176,13 +180,13 @@ def _holds(entity: str, since: datetime, until: datetime) -> bool:
     return same_slot or entity.startswith(_HOLDING)
 
 
-def _unknown(known: PriceTimeline, fill: Fill) -> Iterator[Fill]:
+def _unknown(known: PriceTimeline, fill: Fill, tells: Tells) -> Iterator[Fill]:
     """Return the parts of a fill that tell something new."""
-    pieces = known.observations_between(fill.start, fill.end)
+    pieces = known.observations_between(fill.start, fill.end, tells)
     ends = [piece.at for piece in pieces[1:]] + [fill.end]
     for piece, end in zip(pieces, ends, strict=True):
         start = max(piece.at, fill.start)
-        if piece.state is None and start < end:
+        if not tells(piece) and start < end:
             yield Fill(start, end, fill.observation)
 
 

@@ -103,7 +103,7 @@ async def set_price(call: ServiceCall) -> ServiceResponse:
     """Fill in what a tariff's helper would have shown while that is not known."""
     hub = the_hub(call.hass)
     tariff = named_tariff(hub, call.data[ATTR_TARIFF])
-    entity, state, unit = _shown(call, tariff)
+    state, unit = _shown(call, tariff)
     start = dt_util.as_utc(call.data[ATTR_START])
     end = dt_util.as_utc(call.data[ATTR_END])
     if not start < end <= dt_util.utcnow():
@@ -111,12 +111,12 @@ async def set_price(call: ServiceCall) -> ServiceResponse:
             translation_domain=DOMAIN, translation_key="not_a_past_period"
         )
     with ledger_errors():
-        settled = await hub.desk.accounts.set_price(entity, start, end, state, unit)
+        settled = await hub.desk.accounts.set_price(tariff, start, end, state, unit)
     return {"settled": settled}
 
 
-def _shown(call: ServiceCall, tariff: Tariff) -> tuple[str, str, str | None]:
-    """Return a tariff's helper, and the state and unit that a price stands for.
+def _shown(call: ServiceCall, tariff: Tariff) -> tuple[str, str | None]:
+    """Return the state and unit of a tariff's helper that a price stands for.
 
     A helper that shows a price takes a `price`, one whose states have prices takes
     one of those as `state`. Raises ServiceValidationError for what does not fit.
@@ -125,22 +125,22 @@ def _shown(call: ServiceCall, tariff: Tariff) -> tuple[str, str, str | None]:
     state: str | None = call.data.get(ATTR_STATE)
     named = {"tariff": tariff.name}
     match tariff.energy:
-        case HelperPrice(entity):
+        case HelperPrice():
             if price is None:
                 raise ServiceValidationError(
                     translation_domain=DOMAIN,
                     translation_key="price_needed",
                     translation_placeholders=named,
                 )
-            return entity, exact(price), f"{tariff.currency}/kWh"
-        case StatePrices(entity, prices):
+            return exact(price), f"{tariff.currency}/kWh"
+        case StatePrices(prices=prices):
             if state is None or state not in prices:
                 raise ServiceValidationError(
                     translation_domain=DOMAIN,
                     translation_key="state_needed",
                     translation_placeholders=named | {"states": ", ".join(prices)},
                 )
-            return entity, state, None
+            return state, None
         case FixedPrice():
             raise ServiceValidationError(
                 translation_domain=DOMAIN,

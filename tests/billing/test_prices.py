@@ -88,6 +88,20 @@ def test_a_fill_replaces_only_what_is_unknown() -> None:
     ]
 
 
+def test_a_fill_replaces_what_tells_nothing_to_who_asks() -> None:
+    timeline = PriceTimeline([shows(1, "a"), shows(2, "broken"), shows(4, "c")])
+    timeline.fill(fill(3, 5, "known"))
+    told = timeline.observations_between(
+        at(1), at(5), lambda shown: shown.state not in (None, "broken")
+    )
+    assert [(seen.at, seen.state) for seen in told] == [
+        (at(1), "a"),
+        (at(2), "broken"),
+        (at(3), "known"),
+        (at(4), "c"),
+    ]
+
+
 def test_a_fill_may_cover_a_part_of_what_is_unknown() -> None:
     timeline = PriceTimeline([shows(1, None), shows(5, "c")])
     timeline.fill(fill(2, 3, "known"))

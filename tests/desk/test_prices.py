@@ -10,16 +10,18 @@ import pytest
 from custom_components.ladda.billing.prices import Origin
 from custom_components.ladda.charging.journal import Kind
 
-from .counter import Counter, TravellingClock, at_the_desk, house
+from .counter import SPOT, Counter, TravellingClock, at_the_desk, house
 from .wire import meter_values, start, stop
 
 pytestmark = pytest.mark.usefixtures("socket_enabled")
 
 
-async def show(counter: Counter, price: str | None) -> datetime:
+async def show(
+    counter: Counter, price: str | None, unit: str | None = "SEK/kWh"
+) -> datetime:
     """Let the helper show a price; return since when it does."""
     at = counter.clock()
-    await counter.desk.prices.observe("sensor.spot", at, price, "SEK/kWh")
+    await counter.desk.prices.observe("sensor.spot", at, price, unit)
     return at
 
 
@@ -65,7 +67,7 @@ async def test_a_price_that_is_not_known_is_never_zero(tmp_path: Path) -> None:
         assert session.cost is None
 
         settled = await counter.desk.accounts.set_price(
-            "sensor.spot",
+            SPOT,
             begun - timedelta(minutes=1),
             clock() + timedelta(minutes=1),
             "2.00",
@@ -77,6 +79,35 @@ async def test_a_price_that_is_not_known_is_never_zero(tmp_path: Path) -> None:
         assert session.cost == Decimal("8.00")
         [entry] = await counter.desk.ledger.entries(kind=Kind.RATED)
         assert entry.session == session.id
+
+
+async def test_what_is_no_price_can_be_filled_in_and_what_is_one_cannot(
+    tmp_path: Path,
+) -> None:
+    async with at_the_desk(tmp_path / "ladda.db", house("garage")) as counter:
+        clock = counter.clock
+        begun = await show(counter, "0.10", "EUR/kWh")
+        station = await counter.station("garage")
+        answer = await station.send("StartTransaction", start("04BB22", clock(), 0))
+        clock.travel(minutes=30)
+        await show(counter, "1.00")
+        clock.travel(minutes=30)
+        told = stop(answer["transactionId"], clock(), 8000)
+        await station.send("StopTransaction", told)
+        [session] = await counter.sessions()
+        assert session.provisional
+
+        for price in ("2.00", "4.00"):
+            await counter.desk.accounts.set_price(
+                SPOT, begun, clock(), price, "SEK/kWh"
+            )
+        [session] = await counter.sessions()
+        assert not session.provisional
+        rating = await counter.desk.pricing.rating(session)
+        assert rating is not None
+        assert session.cost == rating.billed
+        assert [part.unit_price for part in rating.slices] == [2, 1]
+        assert [part.origin for part in rating.slices] == ["manual", "live"]
 
 
 async def test_a_helper_that_goes_away_in_mid_session_leaves_a_provisional_part(
@@ -277,7 +308,7 @@ async def test_what_was_billed_does_not_change_with_what_is_said_later(
         await station.send("StopTransaction", told)
         for price in ("2.00", "4.00"):
             await counter.desk.accounts.set_price(
-                "sensor.spot", begun - timedelta(1), clock(), price, "SEK/kWh"
+                SPOT, begun - timedelta(1), clock(), price, "SEK/kWh"
             )
         [session] = await counter.sessions()
         rating = await counter.desk.pricing.rating(session)

@@ -1,7 +1,7 @@
 """What a price helper showed, and when."""
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import datetime
 from enum import StrEnum
 from operator import attrgetter
@@ -35,7 +35,14 @@ class Fill(NamedTuple):
     observation: Observation
 
 
+type Tells = Callable[[Observation], bool]
+
 _AT: Final = attrgetter("at")
+
+
+def is_shown(observation: Observation) -> bool:
+    """Tell whether a helper showed anything at all."""
+    return observation.state is not None
 
 
 class _Steps:
@@ -87,8 +94,9 @@ class PriceTimeline:
     """All that is known of one price helper, asked by moments in time.
 
     An observation holds from its `at` until the next one. Fills are later
-    knowledge: they replace only stretches where the helper was not available
-    (state None) or not yet observed; a later fill wins over an earlier one.
+    knowledge: they replace only stretches of which the helper tells nothing, as it
+    was not yet observed, not available (state None), or showed no price to who
+    asks; a later fill wins over an earlier one.
     """
 
     __slots__ = ("_fills", "_seen")
@@ -118,12 +126,15 @@ class PriceTimeline:
         if self._fills is not None:
             self._fills.forget_before(at)
 
-    def observations_between(self, start: datetime, end: datetime) -> list[Observation]:
+    def observations_between(
+        self, start: datetime, end: datetime, tells: Tells = is_shown
+    ) -> list[Observation]:
         """What was in force at `start`, then every change inside (start, end).
 
         The first one's `at` may be long before `start`; when nothing was
         observed yet, it is an unknown one at `start`. What a fill tells begins
-        where the fill begins or where the helper went away, whichever is later.
+        where the fill begins or where the helper ceased to tell anything (as
+        `tells` says), whichever is later.
         """
         seen = self._seen.between(start, end)
         if self._fills is None:
@@ -131,12 +142,14 @@ class PriceTimeline:
         known: list[Observation] = []
         ends = [observation.at for observation in seen[1:]] + [end]
         for observation, until in zip(seen, ends, strict=True):
-            if observation.state is not None:
+            if tells(observation):
                 known.append(observation)
                 continue
             since = max(observation.at, start)
             known += (
-                piece._replace(at=max(piece.at, observation.at))
+                (piece if is_shown(piece) else observation)._replace(
+                    at=max(piece.at, observation.at)
+                )
                 for piece in self._fills.between(since, until)
             )
         return known

@@ -209,7 +209,7 @@ class RunningRating:
             always = Observation(point.at, None, None, Origin.FIXED)
             self._timeline = PriceTimeline((always,))
         self._first = self._last = self._edge = point
-        self._observation = self._timeline.observations_between(point.at, point.at)[0]
+        self._observation = self._shown(point.at, point.at)[0]
         self._price = self._tariff.unit_price(self._observation)
 
     def _go_on(self, point: EnergyPoint) -> None:
@@ -217,10 +217,14 @@ class RunningRating:
         last = self._last
         if point.at < last.at or point.wh < last.wh:
             raise ValueError(f"{point} after {last}")
-        for observation in self._timeline.observations_between(last.at, point.at):
+        for observation in self._shown(last.at, point.at):
             if not _alike(observation, self._observation):
                 self._turn(_reading(last, point, observation.at), observation)
         self._last = point
+
+    def _shown(self, start: datetime, end: datetime) -> list[Observation]:
+        """What the helper showed at `start`, and every change inside (start, end)."""
+        return self._timeline.observations_between(start, end, self._tariff.has_price)
 
     def _turn(self, edge: EnergyPoint, observation: Observation) -> None:
         """Close the slice under the price so far and begin one under the next."""

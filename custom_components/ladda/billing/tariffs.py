@@ -82,6 +82,10 @@ class Tariff:
             energy = EXACT.add(energy, markup.price)
         return self.with_vat(energy)
 
+    def has_price(self, observation: Observation) -> bool:
+        """Whether there is a price under `observation`."""
+        return self._energy_price(observation) is not None
+
     def with_vat(self, amount: Decimal) -> Decimal:
         """An amount of this tariff's terms, VAT included."""
         if self.vat_included:
