@@ -1,5 +1,6 @@
 """What price helpers showed, kept in the ledger and at hand for rating."""
 
+from asyncio import Lock
 from collections.abc import Iterable, Iterator
 from datetime import datetime
 from typing import Final, NamedTuple
@@ -39,12 +40,13 @@ class PriceBook:
         self._since: dict[str, datetime] = {}
         self._watched: set[str] = set()
         self._showing: dict[str, _Showing] = {}
+        self._learning = Lock()
 
     def timeline(self, entity: str | None) -> PriceTimeline | None:
         """Return a helper's timeline as it grows; None where there is no helper."""
         if entity is None:
             return None
-        return self._timelines.setdefault(entity, PriceTimeline())
+        return self._at_hand(entity)
 
     def watches(self, entity: str) -> bool:
         """Tell whether a helper is watched already."""
@@ -57,22 +59,19 @@ class PriceBook:
             if entity in self._since:
                 self._since[entity] = max(self._since[entity], at)
 
-    async def reach_back(self, entity: str | None, since: datetime) -> bool:
-        """Have a helper's timeline at hand from a moment on.
-
-        Returns whether it had to be read: who holds the old one takes the new one.
-        """
+    async def reach_back(self, entity: str | None, since: datetime) -> None:
+        """Have a helper's timeline at hand from a moment on."""
         if entity is None or (
             (known := self._since.get(entity)) is not None and known <= since
         ):
-            return False
-        self._timelines[entity] = await self.load(entity, since)
-        self._since[entity] = since
-        return True
+            return
+        await self._learn(entity, since)
 
     async def load(self, entity: str, since: datetime | None) -> PriceTimeline:
         """Read a helper's timeline from the ledger, as far back as wanted."""
-        return _timeline(await self._ledger.prices(entity, since))
+        timeline = PriceTimeline()
+        _take_in(timeline, await self._ledger.prices(entity, since))
+        return timeline
 
     async def open(
         self, entity: str, since: datetime, watched_until: datetime | None
@@ -83,9 +82,7 @@ class PriceBook:
         was last seen watching anything.
         """
         self._watched.add(entity)
-        self._since[entity] = since
-        rows = await self._ledger.prices(entity, since)
-        timeline = self._timelines[entity] = _timeline(rows)
+        rows = await self._learn(entity, since)
         seen = [row for row in rows if row.until is None]
         if not seen:
             return None
@@ -95,7 +92,7 @@ class PriceBook:
             return None
         gap = max(last.recorded_at, last.at, watched_until or last.at)
         gone = Observation(gap, None, None, Origin.LIVE)
-        timeline.add(gone)
+        self._at_hand(entity).add(gone)
         self._showing[entity] = _Showing((None, None), gap)
         await self._keep(entity, gone, gap)
         return gap
@@ -117,7 +114,7 @@ class PriceBook:
             gone = before.gone
         self._showing[entity] = _Showing((state, unit), at, gone)
         observation = Observation(at, state, unit, Origin.LIVE)
-        self._timelines.setdefault(entity, PriceTimeline()).add(observation)
+        self._at_hand(entity).add(observation)
         await self._keep(entity, observation, at)
         if before.gone != (state, unit) or not _holds(entity, before.since, at):
             return False
@@ -137,26 +134,39 @@ class PriceBook:
         Only stretches of which it tells nothing, as `tells` says, take it: what a
         session was billed by never changes afterwards.
         """
-        known = await self.load(entity, None)
-        rows = []
-        for piece in (new for fill in fills for new in _unknown(known, fill, tells)):
-            told = piece.observation
-            rows.append(
+        async with self._learning:
+            known = await self.load(entity, None)
+            rows = [
                 PriceEntry(
                     entity=entity,
                     at=piece.start,
                     until=piece.end,
-                    state=told.state,
-                    unit=told.unit,
-                    origin=told.origin,
+                    state=piece.observation.state,
+                    unit=piece.observation.unit,
+                    origin=piece.observation.origin,
                     recorded_at=recorded_at,
                 )
-            )
-        if rows:
-            await self._ledger.commit(prices=rows)
-        timeline = self._timelines.setdefault(entity, PriceTimeline())
-        for row in rows:
-            timeline.fill(_fill(row))
+                for fill in fills
+                for piece in _unknown(known, fill, tells)
+            ]
+            if rows:
+                await self._ledger.commit(prices=rows)
+            _take_in(self._at_hand(entity), rows)
+
+    def _at_hand(self, entity: str) -> PriceTimeline:
+        """Return a helper's timeline as it grows."""
+        return self._timelines.setdefault(entity, PriceTimeline())
+
+    async def _learn(self, entity: str, since: datetime) -> list[PriceEntry]:
+        """Have at hand what the ledger knows of a helper from a moment on.
+
+        What is at hand already stays: the ledger may not have all of it yet.
+        """
+        async with self._learning:
+            rows = await self._ledger.prices(entity, since)
+            _take_in(self._at_hand(entity), rows)
+            self._since[entity] = since
+        return rows
 
     async def _keep(self, entity: str, observation: Observation, now: datetime) -> None:
         """Write an observation down."""
@@ -198,12 +208,10 @@ def _fill(row: PriceEntry) -> Fill:
     )
 
 
-def _timeline(rows: Iterable[PriceEntry]) -> PriceTimeline:
-    """Make a timeline of what the ledger holds."""
-    timeline = PriceTimeline()
+def _take_in(timeline: PriceTimeline, rows: Iterable[PriceEntry]) -> None:
+    """Let a timeline know what the ledger holds."""
     for row in rows:
         if row.until is None:
             timeline.add(Observation(row.at, row.state, row.unit, Origin(row.origin)))
         else:
             timeline.fill(_fill(row))
-    return timeline

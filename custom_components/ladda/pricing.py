@@ -66,8 +66,7 @@ class Pricing:
         if session.tariff is None:
             return
         entity = Tariff.from_data(session.tariff).entity
-        if await self.book.reach_back(entity, session.started_at):
-            self.count_again()
+        await self.book.reach_back(entity, session.started_at)
 
     def _priced_session(self, session: Session, curve: EnergyCurve | None) -> Session:
         """Price a closed session by the prices at hand."""

@@ -1,5 +1,6 @@
 """The price moves during a session; sometimes it is not known until later."""
 
+import asyncio
 from datetime import datetime, timedelta
 from decimal import ROUND_HALF_UP, Decimal
 from fractions import Fraction
@@ -314,3 +315,49 @@ async def test_what_was_billed_does_not_change_with_what_is_said_later(
         rating = await counter.desk.pricing.rating(session)
         assert rating is not None
         assert session.cost == rating.billed == Decimal("10.00")
+
+
+async def test_a_price_on_its_way_to_the_ledger_is_not_forgotten(
+    tmp_path: Path,
+) -> None:
+    async with at_the_desk(tmp_path / "ladda.db", house("garage")) as counter:
+        clock, desk = counter.clock, counter.desk
+        await show(counter, "1.00")
+        clock.travel(hours=1)
+        await desk.close_forgotten()  # what is not needed is forgotten
+        await desk.ledger.hold(60)
+        changing = asyncio.create_task(show(counter, "3.00"))
+        await asyncio.sleep(0)
+        # A session that is told of late asks for prices of then.
+        await desk.prices.reach_back("sensor.spot", clock() - timedelta(minutes=30))
+        await desk.ledger.release()
+        await changing
+
+        station = await counter.station("garage")
+        answer = await station.send("StartTransaction", start("04BB22", clock(), 0))
+        clock.travel(hours=1)
+        told = stop(answer["transactionId"], clock(), 2000)
+        await station.send("StopTransaction", told)
+        [session] = await counter.sessions()
+        assert session.cost == Decimal("6.00")
+
+
+async def test_of_two_prices_that_are_set_at_once_one_counts(tmp_path: Path) -> None:
+    async with at_the_desk(tmp_path / "ladda.db", house("garage")) as counter:
+        clock, accounts = counter.clock, counter.desk.accounts
+        begun = await show(counter, None)
+        station = await counter.station("garage")
+        answer = await station.send("StartTransaction", start("04BB22", clock(), 1000))
+        clock.travel(hours=1)
+        told = stop(answer["transactionId"], clock(), 5000)
+        await station.send("StopTransaction", told)
+        await asyncio.gather(
+            *(
+                accounts.set_price(SPOT, begun, clock(), price, "SEK/kWh")
+                for price in ("2.00", "4.00")
+            )
+        )
+        [session] = await counter.sessions()
+        rating = await counter.desk.pricing.rating(session)
+        assert rating is not None
+        assert session.cost == rating.billed == Decimal("8.00")
