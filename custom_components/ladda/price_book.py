@@ -14,6 +14,9 @@ _HOLDING: Final = ("input_number.", "input_select.")
 # same as before showed it all the time.
 _SLOT_S: Final = 900
 
+type _Told = tuple[str | None, str | None]
+_NOTHING: Final[_Told] = (None, None)
+
 
 class _Showing(NamedTuple):
     """The state and unit that a helper shows, and since when.
@@ -21,9 +24,9 @@ class _Showing(NamedTuple):
     `gone`: what it showed before it went away, while it is away.
     """
 
-    told: tuple[str | None, str | None]
+    told: _Told
     since: datetime
-    gone: tuple[str | None, str | None] | None = None
+    gone: _Told | None = None
 
 
 class PriceBook:
@@ -87,14 +90,11 @@ class PriceBook:
         if not seen:
             return None
         last = seen[-1]
-        self._showing[entity] = _Showing((last.state, last.unit), last.at)
+        self._showing[entity] = _Showing(_told(last.state, last.unit), last.at)
         if last.state is None or entity.startswith(_HOLDING):
             return None
         gap = max(last.recorded_at, last.at, watched_until or last.at)
-        gone = Observation(gap, None, None, Origin.LIVE)
-        self._at_hand(entity).add(gone)
-        self._showing[entity] = _Showing((None, None), gap)
-        await self._keep(entity, gone, gap)
+        await self.observe(entity, gap, *_NOTHING)
         return gap
 
     async def observe(
@@ -105,18 +105,18 @@ class PriceBook:
         Returns whether that tells something of the time before, too: what a helper
         shows again when it comes back, it held while it was away.
         """
-        showing = self._showing.get(entity)
-        if showing is not None and showing.told == (state, unit):
+        told = _told(state, unit)
+        before = self._showing.get(entity)
+        if before is not None and before.told == told:
             return False
-        before = _Showing((None, None), at) if showing is None else showing
-        gone = before.told if state is None else None
-        if state is None and before.told[0] is None:
-            gone = before.gone
-        self._showing[entity] = _Showing((state, unit), at, gone)
-        observation = Observation(at, state, unit, Origin.LIVE)
+        gone = before.told if before is not None and told == _NOTHING else None
+        self._showing[entity] = _Showing(told, at, gone)
+        observation = Observation(at, *told, Origin.LIVE)
         self._at_hand(entity).add(observation)
         await self._keep(entity, observation, at)
-        if before.gone != (state, unit) or not _holds(entity, before.since, at):
+        if before is None or before.gone != told:
+            return False
+        if not _holds(entity, before.since, at):
             return False
         held = Observation(before.since, state, unit, Origin.HELD)
         await self.fill(entity, [Fill(before.since, at, held)], at)
@@ -182,6 +182,11 @@ class PriceBook:
                 )
             ]
         )
+
+
+def _told(state: str | None, unit: str | None) -> _Told:
+    """Return what a helper tells: one without a state tells no unit either."""
+    return _NOTHING if state is None else (state, unit)
 
 
 def _holds(entity: str, since: datetime, until: datetime) -> bool:

@@ -26,6 +26,11 @@ async def show(
     return at
 
 
+def begin_a_slot(clock: TravellingClock) -> None:
+    """Go to where a quarter hour of the clock has just begun."""
+    clock.travel(seconds=900 - clock().timestamp() % 900 + 10)
+
+
 async def test_energy_is_split_where_the_price_changes(tmp_path: Path) -> None:
     async with at_the_desk(tmp_path / "ladda.db", house("garage")) as counter:
         clock = counter.clock
@@ -141,8 +146,7 @@ async def test_a_helper_that_goes_away_in_mid_session_leaves_a_provisional_part(
 async def test_a_helper_that_comes_back_the_same_was_the_same(tmp_path: Path) -> None:
     async with at_the_desk(tmp_path / "ladda.db", house("garage")) as counter:
         clock = counter.clock
-        into_the_slot = clock().timestamp() % 900
-        clock.travel(seconds=900 - into_the_slot + 10)
+        begin_a_slot(clock)
         await show(counter, "1.00")
         station = await counter.station("garage")
         answer = await station.send("StartTransaction", start("04BB22", clock(), 0))
@@ -158,6 +162,48 @@ async def test_a_helper_that_comes_back_the_same_was_the_same(tmp_path: Path) ->
         rating = await counter.desk.pricing.rating(session)
         assert rating is not None
         assert Origin.HELD in {part.origin for part in rating.slices}
+
+
+async def test_a_helper_that_is_away_with_a_unit_and_without_is_away_all_the_time(
+    tmp_path: Path,
+) -> None:
+    """As one that is unavailable, and whose integration is then loaded again."""
+    async with at_the_desk(tmp_path / "ladda.db", house("garage")) as counter:
+        clock = counter.clock
+        begin_a_slot(clock)
+        await show(counter, "1.00")
+        station = await counter.station("garage")
+        answer = await station.send("StartTransaction", start("04BB22", clock(), 0))
+        for price, unit in ((None, "SEK/kWh"), (None, None), ("1.00", "SEK/kWh")):
+            clock.travel(minutes=2)
+            await show(counter, price, unit)
+        clock.travel(minutes=2)
+        told = stop(answer["transactionId"], clock(), 1000)
+        await station.send("StopTransaction", told)
+        [session] = await counter.sessions()
+        assert (session.cost, session.provisional) == (Decimal("1.00"), False)
+
+
+async def test_a_helper_that_shows_the_same_after_a_restart_was_the_same(
+    tmp_path: Path,
+) -> None:
+    path, clock = tmp_path / "ladda.db", TravellingClock()
+    begin_a_slot(clock)
+    async with at_the_desk(path, house("garage"), clock=clock) as counter:
+        await show(counter, "1.00")
+        station = await counter.station("garage")
+        answer = await station.send("StartTransaction", start("04BB22", clock(), 0))
+    clock.travel(minutes=4)
+    async with at_the_desk(path, house("garage"), clock=clock) as counter:
+        await show(counter, None)  # it takes a moment to come back
+        clock.travel(minutes=1)
+        await show(counter, "1.00")
+        station = await counter.station("garage")
+        clock.travel(minutes=1)
+        told = stop(answer["transactionId"], clock(), 4000)
+        await station.send("StopTransaction", told)
+        [session] = await counter.sessions()
+        assert (session.cost, session.provisional) == (Decimal("4.00"), False)
 
 
 async def test_a_helper_that_comes_back_in_another_slot_may_have_changed(
