@@ -3,6 +3,7 @@
 import asyncio
 from datetime import timedelta
 from functools import partial
+from unittest.mock import AsyncMock
 
 import pytest
 from pytest_homeassistant_custom_component.common import async_fire_time_changed
@@ -21,7 +22,8 @@ from custom_components.ladda.const import (
     KIND_HELPER,
 )
 from custom_components.ladda.desk import ChargingDesk
-from custom_components.ladda.hub import DISCOVERED, Account
+from custom_components.ladda.hub import DISCOVERED, HOUSEKEEPING, Account
+from custom_components.ladda.ledger import LedgerError
 from custom_components.ladda.polling import PACE as POLLING_PACE
 from homeassistant.components.recorder import Recorder
 from homeassistant.const import STATE_UNKNOWN
@@ -45,6 +47,11 @@ def unknown_tags(hass: HomeAssistant) -> list[str]:
         for domain, key in ir.async_get(hass).issues
         if domain == DOMAIN and key.startswith("unknown_tag_")
     ]
+
+
+def look_after(hass: HomeAssistant) -> None:
+    """Let it be time to look after the house."""
+    async_fire_time_changed(hass, utcnow() + HOUSEKEEPING + timedelta(seconds=1))
 
 
 # --- connectors ----------------------------------------------------------------------
@@ -243,6 +250,69 @@ async def test_the_recorder_knows_what_a_helper_showed_while_nobody_watched(
         (2, Origin.HISTORY),
         (2, Origin.LIVE),
     ]
+
+
+async def test_what_a_helper_shows_while_no_tariff_uses_it_is_not_taken_for_known(
+    hass: HomeAssistant, recorder_mock: Recorder, house: LivedInHouse
+) -> None:
+    def show(price: str) -> None:
+        hass.states.async_set(HELPER, price, {"unit_of_measurement": "SEK/kWh"})
+
+    spot = {CONF_KIND: KIND_HELPER, CONF_ENTITY: HELPER}
+    show("1.00")
+    tariff = await house.add_tariff("Spot", **spot)
+    await house.remove(tariff)
+    show("2.00")
+    await async_wait_recording_done(hass)
+    show("3.00")
+    await async_wait_recording_done(hass)
+    await house.add_tariff("Spot", **spot)
+    await hass.async_block_till_done(wait_background_tasks=True)
+
+    timeline = await house.hub.desk.prices.load(HELPER, None)
+    told = timeline.observations_between(hours_ago(1), utcnow())
+    assert [(seen.state, seen.origin) for seen in told] == [
+        (None, Origin.LIVE),
+        ("1.00", Origin.LIVE),
+        ("1.00", Origin.HISTORY),
+        ("2.00", Origin.HISTORY),
+        ("3.00", Origin.HISTORY),
+        ("3.00", Origin.LIVE),
+    ]
+
+
+async def test_a_helper_is_watched_as_soon_as_the_ledger_can_be_read(
+    hass: HomeAssistant, house: LivedInHouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as unheard:
+        unheard.setattr(house.hub, "async_update", AsyncMock())
+        await house.add_tariff(**{CONF_KIND: KIND_HELPER, CONF_ENTITY: HELPER})
+    with monkeypatch.context() as failing:
+        unread = AsyncMock(side_effect=LedgerError("no disk"))
+        failing.setattr(house.hub.ledger, "prices", unread)
+        with pytest.raises(LedgerError):
+            await house.hub.async_update()
+    assert house.hub.desk.prices.watched == frozenset()
+    look_after(hass)
+    await house.until(lambda: house.hub.desk.prices.watched == {HELPER})
+
+
+async def test_a_helper_that_only_a_session_needs_is_watched_until_that_ends(
+    hass: HomeAssistant, house: LivedInHouse
+) -> None:
+    hass.states.async_set(HELPER, "1.00", {"unit_of_measurement": "SEK/kWh"})
+    tariff = await house.add_tariff(
+        "Spot", **{CONF_KIND: KIND_HELPER, CONF_ENTITY: HELPER}
+    )
+    await house.add_user("Astrid", TAG)
+    await house.add_station()
+    station = await house.station()
+    session = await house.start(station)
+    await house.remove(tariff)
+    assert house.hub.desk.prices.watched == {HELPER}
+    await house.stop(station, session, 10)
+    look_after(hass)
+    await house.until(lambda: not house.hub.desk.prices.watched)
 
 
 async def test_a_helper_that_is_removed_shows_no_price(

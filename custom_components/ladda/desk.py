@@ -176,19 +176,20 @@ class ChargingDesk:
                     connector.last_session = session
 
     async def watch_prices(
-        self, entities: Iterable[str], watched_until: datetime | None
+        self, entities: frozenset[str], watched_until: datetime | None
     ) -> dict[str, datetime]:
-        """Begin to watch price helpers; return the gaps' beginnings.
+        """Watch these price helpers and no others; return the gaps' beginnings.
 
         Running costs of open sessions are counted from then on.
         """
         since = self._oldest_start()
         gaps = {}
-        for entity in entities:
-            if not self.prices.watches(entity):
-                gap = await self.prices.open(entity, since, watched_until)
-                if gap is not None:
-                    gaps[entity] = gap
+        for entity in self.prices.watched - entities:
+            await self.prices.leave(entity, self._clock())
+        for entity in entities - self.prices.watched:
+            gap = await self.prices.open(entity, since, watched_until)
+            if gap is not None:
+                gaps[entity] = gap
         self.pricing.count_again()
         return gaps
 

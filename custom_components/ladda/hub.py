@@ -188,6 +188,7 @@ class LaddaHub:
         self.accounts: dict[str | None, Account] = {}
         self.month_start = dt_util.utcnow()
         self._counting = asyncio.Lock()
+        self._watching = asyncio.Lock()
         self._taken_over: frozenset[str] = frozenset()
         self._listeners: defaultdict[Any, set[CALLBACK_TYPE]] = defaultdict(set)
         self._event_listeners: set[Callable[[HubEvent], None]] = set()
@@ -323,6 +324,7 @@ class LaddaHub:
         """Look after what nobody reports: what is over, a renewed certificate."""
         await self.desk.close_forgotten()
         await self.desk.reservations.end_expired()
+        await self._async_watch_prices()  # an ended session may need none any more
         if self._tls is not None:
             await async_look_after(self.hass, self._tls)
 
@@ -337,19 +339,22 @@ class LaddaHub:
     # --- prices --------------------------------------------------------------------
 
     async def _async_watch_prices(self) -> None:
-        """Watch the helpers that tariffs take their prices from."""
-        wanted = self.desk.price_helpers()
-        if wanted == self._watched:
-            return
+        """Watch the helpers that tariffs and open sessions take their prices from."""
+        async with self._watching:
+            wanted = self.desk.price_helpers()
+            if wanted != self._watched:
+                await self._async_watch(wanted)
+
+    async def _async_watch(self, wanted: frozenset[str]) -> None:
+        """Watch these helpers and no others; look back where a gap is."""
         self._stop_watching()
-        self._watched = wanted
         gaps = await self.desk.watch_prices(
             wanted, await self.ledger.last_received_at()
         )
-        if wanted:
-            self._unwatch_prices = async_track_state_change_event(
-                self.hass, wanted, self._on_price_change
-            )
+        self._unwatch_prices = async_track_state_change_event(
+            self.hass, wanted, self._on_price_change
+        )
+        self._watched = wanted
         now = dt_util.utcnow()
         for entity in wanted:
             if (state := self.hass.states.get(entity)) is not None:
@@ -363,6 +368,7 @@ class LaddaHub:
 
     def _stop_watching(self) -> None:
         """Watch no helper any more."""
+        self._watched = None
         if self._unwatch_prices is not None:
             self._unwatch_prices()
             self._unwatch_prices = None

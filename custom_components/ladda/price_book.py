@@ -32,8 +32,8 @@ class _Showing(NamedTuple):
 class PriceBook:
     """The timelines of all price helpers that tariffs use.
 
-    A helper is watched from `open` on. What happened before that, since Ladda was
-    last seen watching, is a gap: unknown until somebody fills it.
+    A helper is watched from `open` until `leave`. What happened before that, since it
+    was last watched, is a gap: unknown until somebody fills it.
     """
 
     def __init__(self, ledger: Ledger) -> None:
@@ -51,9 +51,10 @@ class PriceBook:
             return None
         return self._at_hand(entity)
 
-    def watches(self, entity: str) -> bool:
-        """Tell whether a helper is watched already."""
-        return entity in self._watched
+    @property
+    def watched(self) -> frozenset[str]:
+        """The helpers that are watched."""
+        return frozenset(self._watched)
 
     def forget_before(self, at: datetime) -> None:
         """Drop what is not needed at hand; the ledger keeps it."""
@@ -84,18 +85,25 @@ class PriceBook:
         `since` is how far back prices may be needed; `watched_until` is when Ladda
         was last seen watching anything.
         """
-        self._watched.add(entity)
         rows = await self._learn(entity, since)
-        seen = [row for row in rows if row.until is None]
-        if not seen:
-            return None
-        last = seen[-1]
-        self._showing[entity] = _Showing(_told(last.state, last.unit), last.at)
-        if last.state is None or entity.startswith(_HOLDING):
-            return None
-        gap = max(last.recorded_at, last.at, watched_until or last.at)
-        await self.observe(entity, gap, *_NOTHING)
+        gap = None
+        if seen := [row for row in rows if row.until is None]:
+            last = seen[-1]
+            self._showing[entity] = _Showing(_told(last.state, last.unit), last.at)
+            if last.state is None:
+                gap = last.at
+            elif not entity.startswith(_HOLDING):
+                gap = max(last.recorded_at, last.at, watched_until or last.at)
+                await self.observe(entity, gap, *_NOTHING)
+        self._watched.add(entity)
         return gap
+
+    async def leave(self, entity: str, at: datetime) -> None:
+        """Watch a helper no more: nobody knows what it shows from then on."""
+        self._watched.discard(entity)
+        if entity in self._showing:
+            await self.observe(entity, at, *_NOTHING)
+            del self._showing[entity]
 
     async def observe(
         self, entity: str, at: datetime, state: str | None, unit: str | None

@@ -1,6 +1,7 @@
 """The price moves during a session; sometimes it is not known until later."""
 
 import asyncio
+from dataclasses import replace
 from datetime import datetime, timedelta
 from decimal import ROUND_HALF_UP, Decimal
 from fractions import Fraction
@@ -10,6 +11,7 @@ import pytest
 
 from custom_components.ladda.billing.prices import Origin
 from custom_components.ladda.charging.journal import Kind
+from custom_components.ladda.household import House
 
 from .counter import SPOT, Counter, TravellingClock, at_the_desk, house
 from .wire import meter_values, start, stop
@@ -315,6 +317,32 @@ async def test_what_a_sensor_showed_while_nobody_watched_is_not_guessed(
         assert [part.state for part in rating.slices] == ["1.00", None, "2.00"]
         assert [round(part.wh, -1) for part in rating.slices] == [1000, 2000, 1000]
         assert session.provisional
+
+
+async def test_what_a_helper_showed_while_no_tariff_used_it_is_not_guessed(
+    tmp_path: Path,
+) -> None:
+    place = house("garage")
+    without = replace(place, tariffs={"fixed": place.tariffs["fixed"]})
+    async with at_the_desk(tmp_path / "ladda.db", place) as counter:
+        clock, desk = counter.clock, counter.desk
+
+        async def live_in(changed: House) -> None:
+            desk.move_in(changed)
+            await desk.watch_prices(desk.price_helpers(), clock())
+
+        await show(counter, "1.00")
+        clock.travel(hours=1)
+        await live_in(without)
+        station = await counter.station("garage")
+        answer = await station.send("StartTransaction", start("04AA11", clock(), 0))
+        clock.travel(hours=1)
+        told = stop(answer["transactionId"], clock(), 4000)
+        await station.send("StopTransaction", told)
+        await live_in(place)
+        await show(counter, "5.00")
+        session = await desk.accounts.assign(answer["transactionId"], "bo")
+        assert (session.cost, session.provisional) == (None, True)
 
 
 async def test_a_session_told_hours_later_costs_what_the_price_was_then(
