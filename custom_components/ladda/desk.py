@@ -8,6 +8,7 @@ house and listens to what happens.
 
 import asyncio
 from collections.abc import Callable, Collection, Iterable
+from contextlib import suppress
 from datetime import datetime, timedelta
 from decimal import Decimal
 import itertools
@@ -521,6 +522,8 @@ class ChargingDesk:
         """Close sessions on connectors that have long been free."""
         now = self._clock()
         self.prices.forget_before(self._oldest_start())
+        with suppress(LedgerError):  # they wait until it takes them
+            await self.prices.keep()
         for identity, station in list(self.stations.items()):
             if not self.is_online(identity):
                 continue

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Final, NamedTuple
 
 from .billing.prices import Fill, Observation, Origin, PriceTimeline, Tells, is_shown
-from .ledger import Ledger, PriceEntry
+from .ledger import Ledger, LedgerError, PriceEntry
 
 # Helpers whose value changes only through Home Assistant: it holds while that is down.
 _HOLDING: Final = ("input_number.", "input_select.")
@@ -43,6 +43,7 @@ class PriceBook:
         self._since: dict[str, datetime] = {}
         self._watched: set[str] = set()
         self._showing: dict[str, _Showing] = {}
+        self._unkept: list[PriceEntry] = []  # what the ledger has yet to take
         self._learning = Lock()
 
     def timeline(self, entity: str | None) -> PriceTimeline | None:
@@ -85,6 +86,7 @@ class PriceBook:
         `since` is how far back prices may be needed; `watched_until` is when Ladda
         was last seen watching anything.
         """
+        await self.keep()
         rows = await self._learn(entity, since)
         gap = None
         if seen := [row for row in rows if row.until is None]:
@@ -119,9 +121,18 @@ class PriceBook:
             return False
         gone = before.told if before is not None and told == _NOTHING else None
         self._showing[entity] = _Showing(told, at, gone)
-        observation = Observation(at, *told, Origin.LIVE)
-        self._at_hand(entity).add(observation)
-        await self._keep(entity, observation, at)
+        self._at_hand(entity).add(Observation(at, *told, Origin.LIVE))
+        self._unkept.append(
+            PriceEntry(
+                entity=entity,
+                at=at,
+                state=told[0],
+                unit=told[1],
+                origin=Origin.LIVE,
+                recorded_at=at,
+            )
+        )
+        await self.keep()
         if before is None or before.gone != told:
             return False
         if not _holds(entity, before.since, at):
@@ -129,6 +140,20 @@ class PriceBook:
         held = Observation(before.since, state, unit, Origin.HELD)
         await self.fill(entity, [Fill(before.since, at, held)], at)
         return True
+
+    async def keep(self) -> None:
+        """Write down what was observed.
+
+        Raises LedgerError; what the ledger does not take waits for the next time.
+        """
+        rows, self._unkept = self._unkept, []
+        if not rows:
+            return
+        try:
+            await self._ledger.commit(prices=rows)
+        except LedgerError:
+            self._unkept = rows + self._unkept
+            raise
 
     async def fill(
         self,
@@ -143,6 +168,7 @@ class PriceBook:
         session was billed by never changes afterwards.
         """
         async with self._learning:
+            await self.keep()
             known = await self.load(entity, None)
             rows = [
                 PriceEntry(
@@ -175,21 +201,6 @@ class PriceBook:
             _take_in(self._at_hand(entity), rows)
             self._since[entity] = since
         return rows
-
-    async def _keep(self, entity: str, observation: Observation, now: datetime) -> None:
-        """Write an observation down."""
-        await self._ledger.commit(
-            prices=[
-                PriceEntry(
-                    entity=entity,
-                    at=observation.at,
-                    state=observation.state,
-                    unit=observation.unit,
-                    origin=observation.origin,
-                    recorded_at=now,
-                )
-            ]
-        )
 
 
 def _told(state: str | None, unit: str | None) -> _Told:

@@ -6,12 +6,14 @@ from datetime import datetime, timedelta
 from decimal import ROUND_HALF_UP, Decimal
 from fractions import Fraction
 from pathlib import Path
+from unittest.mock import AsyncMock
 
 import pytest
 
 from custom_components.ladda.billing.prices import Origin
 from custom_components.ladda.charging.journal import Kind
 from custom_components.ladda.household import House
+from custom_components.ladda.ledger import LedgerError
 
 from .counter import SPOT, Counter, TravellingClock, at_the_desk, house
 from .wire import meter_values, start, stop
@@ -435,3 +437,30 @@ async def test_of_two_prices_that_are_set_at_once_one_counts(tmp_path: Path) -> 
         rating = await counter.desk.pricing.rating(session)
         assert rating is not None
         assert session.cost == rating.billed == Decimal("8.00")
+
+
+async def test_a_price_that_the_ledger_did_not_take_is_kept_later(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, clock = tmp_path / "ladda.db", TravellingClock()
+    async with at_the_desk(path, house("garage"), clock=clock) as counter:
+        await show(counter, "1.00")
+        station = await counter.station("garage")
+        answer = await station.send("StartTransaction", start("04BB22", clock(), 0))
+        clock.travel(hours=1)
+        with monkeypatch.context() as full:
+            refused = AsyncMock(side_effect=LedgerError("the disk is full"))
+            full.setattr(counter.desk.ledger, "commit", refused)
+            with pytest.raises(LedgerError):
+                await show(counter, "3.00")
+            await counter.desk.close_forgotten()
+        await counter.desk.close_forgotten()
+        clock.travel(hours=1)
+        told = stop(answer["transactionId"], clock(), 8000)
+        await station.send("StopTransaction", told)
+    async with at_the_desk(path, house("garage"), clock=clock) as counter:
+        [session] = await counter.sessions()
+        rating = await counter.desk.pricing.rating(session)
+        assert rating is not None
+        assert [part.state for part in rating.slices] == ["1.00", "3.00"]
+        assert session.cost == rating.billed
