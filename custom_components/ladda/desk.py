@@ -519,21 +519,27 @@ class ChargingDesk:
         await self._polling.ask_the_silent()
 
     async def close_forgotten(self) -> None:
-        """Close sessions on connectors that have long been free."""
+        """Close sessions of whose ends no station will tell."""
         now = self._clock()
         self.prices.forget_before(self._oldest_start())
         with suppress(LedgerError):  # they wait until it takes them
             await self.prices.keep()
         for identity, station in list(self.stations.items()):
-            if not self.is_online(identity):
-                continue
             async with self.lock(identity):
-                for session in ends.forgotten(station, now):
+                for session in self._forgotten(station, now):
                     plan = await self.pricing.priced(
                         ends.plan_close(station, session, now)
                     )
                     await self._carry_out(station, plan)
                     self._tell_ended(plan.sessions)
+
+    def _forgotten(self, station: Station, now: datetime) -> list[int]:
+        """Find the sessions on connectors that are long free, or were removed."""
+        if station.identity not in self.house.stations:
+            return ends.deserted(station, now)
+        if self.is_online(station.identity):
+            return ends.forgotten(station, now)
+        return []
 
     # --- what its parts ask for ----------------------------------------------------------
 

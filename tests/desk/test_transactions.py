@@ -185,6 +185,40 @@ async def test_a_station_may_be_adopted_while_others_are_looked_after(
         await looking
 
 
+async def test_a_session_at_a_station_that_is_removed_is_closed_after_a_while(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "ladda.db"
+    async with at_the_desk(path, house("garage", "drive")) as counter:
+        garage, drive = await counter.station("garage"), await counter.mute("drive")
+        answer = await garage.send(
+            "StartTransaction", start("04AA11", counter.clock(), 1000)
+        )
+        id_ = answer["transactionId"]
+        counter.clock.travel(minutes=30)
+        await garage.send(
+            "MeterValues", meter_values(counter.clock(), 4000, transaction=id_)
+        )
+        await garage.stop()
+
+        counter.desk.move_in(house("drive"))
+        elsewhere = await drive.send(
+            "StartTransaction", start("04AA11", counter.clock(), 0)
+        )
+        assert elsewhere["idTagInfo"]["status"] == "Accepted"
+        await counter.desk.close_forgotten()
+        session, other = await counter.sessions()
+        assert session.is_open  # it may be adopted again
+        counter.clock.travel(minutes=61)
+
+    async with at_the_desk(path, house("drive"), clock=counter.clock) as counter:
+        await counter.desk.close_forgotten()
+        session, other = await counter.sessions()
+        assert session.closing is Closing.ESTIMATED
+        assert session.energy_wh == 3000
+        assert other.is_open
+
+
 async def test_what_cannot_be_stored_is_not_acknowledged(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

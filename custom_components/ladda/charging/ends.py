@@ -20,6 +20,8 @@ from .tokens import same_token
 
 # An available connector has no session; its stop may be on its way for so long.
 FORGOTTEN: Final = timedelta(minutes=5)
+# A station that was removed may soon be adopted again, and go on with its sessions.
+GONE: Final = timedelta(hours=1)
 # What the times of two sessions may overlap by, for clocks that were set in between.
 OVERLAP: Final = timedelta(minutes=5)
 
@@ -115,8 +117,17 @@ def forgotten(station: Station, now: datetime) -> list[int]:
     ]
 
 
+def deserted(station: Station, now: datetime) -> list[int]:
+    """Find the sessions of a station that was removed: nobody tells of their ends."""
+    return [
+        opened.session.id
+        for opened in station.open.values()
+        if opened.last_heard < now - GONE
+    ]
+
+
 def plan_close(station: Station, session: int, now: datetime) -> Plan:
-    """Close a session that the station seems to have forgotten."""
+    """Close a session of which the station will not tell the end."""
     opened = station.open[session]
     register = station.seen(opened.session.connector).register
     closed, entry, curve, _ = _estimated_end(station, opened, register, now, now)
