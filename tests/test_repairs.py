@@ -20,7 +20,7 @@ from homeassistant.components.repairs import RepairsFlowResult
 from homeassistant.config_entries import SOURCE_USER
 from homeassistant.const import CONF_NAME
 from homeassistant.core import HomeAssistant
-from homeassistant.data_entry_flow import FlowResultType
+from homeassistant.data_entry_flow import FlowResultType, InvalidData
 from homeassistant.helpers import issue_registry as ir
 from homeassistant.setup import async_setup_component
 
@@ -101,6 +101,20 @@ async def test_an_unknown_tag_is_given_to_a_new_user(refused: LivedInHouse) -> N
     assert user.data == {CONF_TAGS: [TAG], CONF_ACTIVE: True}
     assert issues(hass) == []
     assert await refused.stations["GARAGE-1"].present_tag(1, TAG) == "Accepted"
+
+
+async def test_a_tag_goes_to_nobody_who_is_not_chosen_or_not_there(
+    refused: LivedInHouse,
+) -> None:
+    hass = refused.hass
+    user = await refused.add_user("Astrid", "AA")
+    form = await fill_in(hass, await fix(hass), next_step_id="existing_user")
+    with pytest.raises(InvalidData):  # as the form says before it is sent
+        await fill_in(hass, form)
+    await refused.remove(user)
+    again = await fill_in(hass, form, user=user.subentry_id)
+    assert again["step_id"] == "existing_user"
+    assert len(issues(hass)) == 1
 
 
 async def test_without_users_there_is_only_a_new_one(refused: LivedInHouse) -> None:

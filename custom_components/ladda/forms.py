@@ -11,7 +11,12 @@ from homeassistant.helpers import selector
 type Fields = dict[vol.Marker, Any]
 
 
-def choice_among(entry: ConfigEntry[Any], kind: str, key: str) -> Fields:
+def choice_among(
+    entry: ConfigEntry[Any],
+    kind: str,
+    key: str,
+    marker: type[vol.Marker] = vol.Optional,
+) -> Fields:
     """Return the field that chooses a user or a tariff; no field where there is none."""
     options = [
         selector.SelectOptionDict(value=subentry.subentry_id, label=subentry.title)
@@ -22,7 +27,7 @@ def choice_among(entry: ConfigEntry[Any], kind: str, key: str) -> Fields:
     config = selector.SelectSelectorConfig(
         options=options, mode=selector.SelectSelectorMode.DROPDOWN, sort=True
     )
-    return {vol.Optional(key): selector.SelectSelector(config)}
+    return {marker(key): selector.SelectSelector(config)}
 
 
 def filled_in(data: Mapping[str, Any]) -> dict[str, Any]:

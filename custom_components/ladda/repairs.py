@@ -55,13 +55,14 @@ class UnknownTagFlow(RepairsFlow):
     ) -> RepairsFlowResult:
         """Give the tag to a user that there is."""
         entry = self._entry()
-        if user_input is None:
+        chosen = (user_input or {}).get(CONF_USER, "")
+        if (subentry := entry.subentries.get(chosen)) is None:
+            fields = choice_among(entry, SUBENTRY_USER, CONF_USER, vol.Required)
             return self.async_show_form(
                 step_id="existing_user",
-                data_schema=vol.Schema(choice_among(entry, SUBENTRY_USER, CONF_USER)),
+                data_schema=vol.Schema(fields),
                 description_placeholders=self._placeholders(),
             )
-        subentry = entry.subentries[user_input[CONF_USER]]
         tags = [*subentry.data.get(CONF_TAGS, ()), self._tag]
         self.hass.config_entries.async_update_subentry(
             entry, subentry, data={**subentry.data, CONF_TAGS: tags}
