@@ -1,7 +1,7 @@
 """The hub counts accounts, tells of connectors and tags, and watches prices."""
 
 import asyncio
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import partial
 from unittest.mock import AsyncMock
 
@@ -325,6 +325,62 @@ async def test_a_helper_that_is_removed_shows_no_price(
     hass.states.async_remove(HELPER)
     await hass.async_block_till_done()
     assert house.state("sensor", price).state == STATE_UNKNOWN
+
+
+async def test_helpers_of_tariffs_that_are_added_at_once_are_watched_until_the_end(
+    hass: HomeAssistant, house: LivedInHouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[str] = []
+
+    async def observe(entity: str, *_: object) -> bool:
+        seen.append(entity)
+        return False
+
+    def show(price: str) -> None:
+        for helper in (HELPER, SENSOR):
+            hass.states.async_set(helper, price, {"unit_of_measurement": "SEK/kWh"})
+
+    show("1.00")
+    tariffs = await asyncio.gather(
+        *(
+            house.add_tariff(helper, **{CONF_KIND: KIND_HELPER, CONF_ENTITY: helper})
+            for helper in (HELPER, SENSOR)
+        )
+    )
+    show("2.00")
+    await hass.async_block_till_done()
+    for tariff in tariffs:
+        assert house.number(f"tariff_{tariff.subentry_id}_price") == 2
+    monkeypatch.setattr(house.hub.desk.prices, "observe", observe)
+    await house.unload()
+    show("3.00")
+    await hass.async_block_till_done()
+    assert seen == []
+
+
+async def test_a_price_counts_from_when_it_was_shown_while_a_tariff_is_added(
+    hass: HomeAssistant, house: LivedInHouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def show(price: str) -> None:
+        hass.states.async_set(HELPER, price, {"unit_of_measurement": "SEK/kWh"})
+
+    last_received_at = house.hub.ledger.last_received_at
+
+    async def slowly() -> datetime | None:
+        show("2.00")
+        await asyncio.sleep(0.05)
+        return await last_received_at()
+
+    show("1.00")
+    await house.add_tariff(**{CONF_KIND: KIND_HELPER, CONF_ENTITY: HELPER})
+    monkeypatch.setattr(house.hub.ledger, "last_received_at", slowly)
+    await house.add_tariff("Night", **{CONF_KIND: KIND_HELPER, CONF_ENTITY: SENSOR})
+    shown = hass.states.get(HELPER)
+    timeline = house.hub.desk.prices.timeline(HELPER)
+    assert shown is not None
+    assert timeline is not None
+    [seen] = timeline.observations_between(utcnow(), utcnow())
+    assert (seen.at, seen.state) == (shown.last_updated, "2.00")
 
 
 # --- tags and strangers --------------------------------------------------------------

@@ -347,10 +347,10 @@ class LaddaHub:
 
     async def _async_watch(self, wanted: frozenset[str]) -> None:
         """Watch these helpers and no others; look back where a gap is."""
-        self._stop_watching()
         gaps = await self.desk.watch_prices(
             wanted, await self.ledger.last_received_at()
         )
+        self._stop_watching()  # not before: prices may have changed meanwhile
         self._unwatch_prices = async_track_state_change_event(
             self.hass, wanted, self._on_price_change
         )
