@@ -172,6 +172,24 @@ async def test_another_currency_than_the_houses_is_no_money_of_it(
     assert house.state("sensor", f"{ASTRID}_cost_total").state == STATE_UNKNOWN
 
 
+async def test_a_currency_that_is_set_later_counts_from_then_on(
+    hass: HomeAssistant, house: LivedInHouse
+) -> None:
+    tariff = await house.add_tariff(price="2.00", default=True)
+    await house.add_user("Astrid", TAG)
+    await house.add_station()
+    station = await house.station()
+    await hass.config.async_update(currency="EUR")
+    await hass.async_block_till_done()
+    await house.until(lambda: house.hub.desk.is_online(STATION))
+    price = house.state("sensor", f"tariff_{tariff.subentry_id}_price")
+    assert price.attributes["unit_of_measurement"] == "EUR/kWh"
+    session = await house.start(station, at=hours_ago(1))
+    await house.stop(station, session, 3_000)
+    cost = house.state("sensor", f"{ASTRID}_cost_total")
+    assert (cost.state, cost.attributes["unit_of_measurement"]) == ("6.00", "EUR")
+
+
 async def test_running_costs_are_counted_from_the_ledger_after_a_restart(
     house: LivedInHouse,
 ) -> None:

@@ -2,8 +2,8 @@
 
 from typing import Final
 
-from homeassistant.const import Platform
-from homeassistant.core import HomeAssistant
+from homeassistant.const import EVENT_CORE_CONFIG_UPDATE, Platform
+from homeassistant.core import Event, HomeAssistant
 from homeassistant.helpers import config_validation as cv, device_registry as dr
 from homeassistant.helpers.typing import ConfigType
 
@@ -36,14 +36,21 @@ async def async_setup_entry(hass: HomeAssistant, entry: LaddaConfigEntry) -> boo
     await hub.async_start()
     entry.runtime_data = hub
     entry.async_on_unload(entry.add_update_listener(_async_update))
+
+    async def on_core_config(_: Event) -> None:
+        await _async_update(hass, entry)
+
+    entry.async_on_unload(
+        hass.bus.async_listen(EVENT_CORE_CONFIG_UPDATE, on_core_config)
+    )
     await hass.config_entries.async_forward_entry_setups(entry, PLATFORMS)
     return True
 
 
 async def _async_update(hass: HomeAssistant, entry: LaddaConfigEntry) -> None:
-    """Take over what was changed: a new address by opening anew, the rest in place."""
+    """Take over what was changed: some by opening the house anew, the rest in place."""
     hub = entry.runtime_data
-    if hub.has_moved:
+    if hub.is_outdated:
         hass.config_entries.async_schedule_reload(entry.entry_id)
     else:
         await hub.async_update()

@@ -183,6 +183,7 @@ class LaddaHub:
         self._keyring = Keyring(hass, entry)
         self._address = _address(entry)
         self._certificate_files = certificate_files(hass, entry.data)
+        self._money_and_time = _money_and_time(hass)
         self._tls: ServerTls | None = None
         self.uploads = UploadReceiver(uploads_path(hass), dt_util.utcnow)
         self.accounts: dict[str | None, Account] = {}
@@ -310,10 +311,14 @@ class LaddaHub:
         self._tell(("house",))
 
     @property
-    def has_moved(self) -> bool:
-        """Whether the owner wants stations to connect somewhere else, or otherwise."""
+    def is_outdated(self) -> bool:
+        """Whether stations are to connect otherwise, or money or midnight is another."""
         files = certificate_files(self.hass, self.entry.data)
-        return _address(self.entry) != self._address or files != self._certificate_files
+        return (
+            _address(self.entry) != self._address
+            or files != self._certificate_files
+            or _money_and_time(self.hass) != self._money_and_time
+        )
 
     def _house(self) -> House:
         """Read the house as it is set up now."""
@@ -779,6 +784,11 @@ class LaddaHub:
 def _address(entry: LaddaConfigEntry) -> tuple[str, int]:
     """Return the address (empty: all) and the port that stations connect to."""
     return entry.data.get(CONF_HOST, ""), entry.data[CONF_PORT]
+
+
+def _money_and_time(hass: HomeAssistant) -> tuple[str, str]:
+    """Return what accounts are kept in: the currency and the time zone."""
+    return hass.config.currency, hass.config.time_zone
 
 
 async def _async_open_ledger(hass: HomeAssistant) -> Ledger:

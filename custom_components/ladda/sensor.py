@@ -72,19 +72,13 @@ class LaddaSensor(FollowingEntity[Shown], SensorEntity):
     ) -> None:
         """Follow the hub's `topics`."""
         super().__init__(hub, unique_id, *devices, topics=topics)
-        self._in_currency = self.device_class is SensorDeviceClass.MONETARY
-        self._take_unit()
-
-    def _take_unit(self) -> None:
-        """Take the unit that the value is in, where its owner may change it."""
-        if self._in_currency:
-            self._attr_native_unit_of_measurement = self.hub.currency
+        if self.device_class is SensorDeviceClass.MONETARY:
+            self._attr_native_unit_of_measurement = hub.currency
 
     @override
     def _take(self, shown: Shown) -> None:
         """Take the value, and what else there is to say."""
         super()._take(shown)
-        self._take_unit()
         self._attr_native_value = shown.value
         self._attr_last_reset = shown.last_reset
         self._attr_extra_state_attributes = shown.attributes
@@ -654,11 +648,7 @@ class PriceSensor(LaddaSensor):
         super().__init__(
             hub, f"{device}_price", device, topics=[("house",), ("prices",)]
         )
-
-    @override
-    def _take_unit(self) -> None:
-        """Take money per energy."""
-        per_energy = f"{self.hub.currency}/{UnitOfEnergy.KILO_WATT_HOUR}"
+        per_energy = f"{hub.currency}/{UnitOfEnergy.KILO_WATT_HOUR}"
         self._attr_native_unit_of_measurement = per_energy
 
     @override
