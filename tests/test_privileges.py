@@ -5,9 +5,14 @@ from typing import Any
 import pytest
 from pytest_homeassistant_custom_component.common import MockUser
 
-from custom_components.ladda.const import CONF_PERSON
+from custom_components.ladda.const import (
+    CONF_DEFAULT_USER,
+    CONF_PERSON,
+    SUBENTRY_STATION,
+)
 from custom_components.ladda.services import ACTIONS
-from homeassistant.core import HomeAssistant
+from homeassistant.const import ATTR_ENTITY_ID, SERVICE_TURN_ON
+from homeassistant.core import Context, HomeAssistant
 from homeassistant.exceptions import ServiceValidationError, Unauthorized, UnknownUser
 
 from .actions import act, device_id
@@ -124,6 +129,37 @@ async def test_who_is_no_administrator_charges_for_themselves(
     await house.until(lambda: bool(house.hub.station(STATION).open))
     await act(hass, "stop_charging", by=bo, device_id=charger)
     await house.until(lambda: not house.hub.station(STATION).open)
+
+
+@pytest.mark.parametrize(
+    ("by", "pays"), [("Bo", "Bo"), ("a visitor", "Astrid"), ("an automation", "Astrid")]
+)
+async def test_who_is_a_user_charges_for_themselves_with_the_switch_too(
+    hass: HomeAssistant,
+    house: LivedInHouse,
+    station: SimulatedStation,
+    bo: MockUser,
+    by: str,
+    pays: str,
+) -> None:
+    [charger] = house.entry.get_subentries_of_type(SUBENTRY_STATION)
+    options = {**charger.data, CONF_DEFAULT_USER: "user_astrid"}
+    hass.config_entries.async_update_subentry(house.entry, charger, data=options)
+    visitor = MockUser().add_to_hass(hass)
+    for account in (bo, visitor):
+        account.mock_policy({"entities": True})
+    who = {"Bo": bo.id, "a visitor": visitor.id, "an automation": None}[by]
+    switch = house.entity_id("switch", f"{STATION}/1_charging")
+    await hass.services.async_call(
+        "switch",
+        SERVICE_TURN_ON,
+        {ATTR_ENTITY_ID: switch},
+        blocking=True,
+        context=Context(user_id=who),
+    )
+    await house.until(lambda: bool(house.hub.station(STATION).open))
+    [opened] = house.hub.station(STATION).open.values()
+    assert opened.session.user_name == pays
 
 
 async def test_nobody_meddles_with_anothers_session(

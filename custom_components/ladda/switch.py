@@ -3,12 +3,14 @@
 from typing import Any, override
 
 from homeassistant.components.switch import SwitchEntity
-from homeassistant.core import HomeAssistant
+from homeassistant.core import Context, HomeAssistant
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 
+from .charger_actions import payer
 from .entity import ConnectorEntity, async_add_for_connectors
 from .errors import station_errors
 from .hub import LaddaConfigEntry, LaddaHub
+from .privileges import async_reach
 from .resolve import station_name
 
 # A station's connection sends it one command at a time; stations do not wait for
@@ -32,9 +34,10 @@ async def async_setup_entry(
 class ChargingSwitch(ConnectorEntity[bool], SwitchEntity):
     """On while a session goes on, whoever began it.
 
-    Turning it on asks the station for a session on its default user's account; a
-    station without a car waits for one for a while. It goes on when the station
-    reports the session, and off when it reports its end.
+    Turning it on asks the station for a session on its default user's account, or on
+    that of whoever does it who is a user and no administrator; a station without a car
+    waits for one for a while. It goes on when the station reports the session, and off
+    when it reports its end.
     """
 
     _attr_translation_key = "charging"
@@ -59,8 +62,13 @@ class ChargingSwitch(ConnectorEntity[bool], SwitchEntity):
         """Ask for a session, unless one goes on."""
         if self.opened is not None:
             return
+        context = self._context or Context()
+        reach = await async_reach(self.hass, self.hub, context)
+        user = payer(self.hub, reach, {}) if reach.users else None
         with station_errors(station_name(self.hub, self.identity)):
-            await self.hub.desk.remote.start(self.identity, self.number, None)
+            await self.hub.desk.remote.start(
+                self.identity, self.number, user.id if user is not None else None
+            )
 
     @override
     async def async_turn_off(self, **kwargs: Any) -> None:
