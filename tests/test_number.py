@@ -18,7 +18,7 @@ from .station_simulator import Car, SimulatedStation
 LIMIT = f"{STATION}/1_current_limit"
 
 
-async def set_limit(house: LivedInHouse, amperes: float) -> None:
+async def set_limit(house: LivedInHouse, amperes: float | str) -> None:
     """Set the limit as a person does."""
     await house.act("number", LIMIT, SERVICE_SET_VALUE, **{ATTR_VALUE: amperes})
 
@@ -78,11 +78,14 @@ async def test_zero_pauses(house: LivedInHouse) -> None:
     assert float(house.state("number", LIMIT).state) == 0
 
 
-async def test_less_than_a_car_can_take_is_refused(house: LivedInHouse) -> None:
+@pytest.mark.parametrize("amperes", [5, 0.5, "nan"])
+async def test_less_than_a_car_can_take_is_refused(
+    house: LivedInHouse, amperes: float | str
+) -> None:
     await house.add_station()
     station = await house.station()
     with pytest.raises(ServiceValidationError) as raised:
-        await set_limit(house, 5)
+        await set_limit(house, amperes)
     assert raised.value.translation_key == "limit_too_low"
     assert profiles(station) == []
 

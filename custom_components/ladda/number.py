@@ -84,7 +84,8 @@ class CurrentLimit(ConnectorEntity[Limit], NumberEntity):
     @override
     async def async_set_native_value(self, value: float) -> None:
         """Limit the current to `value` A."""
-        if 0 < value < LEAST_CURRENT:
+        # Home Assistant lets NaN through, which compares with nothing.
+        if value and not value >= LEAST_CURRENT:
             raise ServiceValidationError(
                 translation_domain=DOMAIN,
                 translation_key="limit_too_low",
