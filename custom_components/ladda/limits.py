@@ -1,11 +1,13 @@
 """Limits of current: a person sets them, and they hold whatever comes and goes.
 
-A limit is sent again where a station forgets it with each session, and where it was
-sent in W for other phases than those that the session turns out to charge on.
+A limit is sent again where a station forgets it with each session, where it was sent in
+W for other phases than those that the session turns out to charge on, and where nobody
+knows whether another one, that was to take its place, was taken.
 """
 
 import asyncio
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from datetime import datetime
 from decimal import Decimal
 import logging
@@ -65,6 +67,10 @@ class _Aim(NamedTuple):
     phases: int | None  # None: it is sent in A
 
 
+type _Whose = tuple[str, int, int | None]
+"""A station, its connector and the session that a limit is for; None: for all."""
+
+
 class Limits:
     """Sets the limits of connectors, and keeps them in force."""
 
@@ -82,6 +88,7 @@ class Limits:
         self._settle = settle
         self._renewals: dict[tuple[str, int], asyncio.Task[None]] = {}
         self._failed: dict[tuple[str, int], _Aim] = {}
+        self._in_doubt: set[_Whose] = set()
         self._watch = LimitWatch(listener)
 
     def stop(self) -> None:
@@ -105,18 +112,20 @@ class Limits:
         """Return the limit that a connector keeps to, or will from the next start.
 
         A per phase; None: there is none, or its station did not take it for the session
-        that goes on.
+        that goes on, or may have taken another.
         """
         station = self._place.station_of(identity)
         connector, opened = station.connector(number), station.session_at(number)
-        if (own := own_limit(connector, opened)) is not None:
-            if connector.limit_a is None or not holds_above_all(connector.limit_way):
-                return own
-            return min(own, connector.limit_a)
-        lost = _is_forgotten(connector, opened) and (
-            (identity, number) not in self._renewals
+        own = own_limit(connector, opened)
+        lost = _whose(station, connector) in self._in_doubt or (
+            own is None and _is_forgotten(connector, opened)
         )
-        return None if lost else connector.limit_a
+        if lost and (identity, number) not in self._renewals:
+            return None
+        if own is None or connector.limit_a is None:
+            return connector.limit_a if own is None else own
+        above_all = holds_above_all(connector.limit_way)
+        return min(own, connector.limit_a) if above_all else own
 
     async def set(self, identity: str, number: int, limit_a: Decimal | None) -> None:
         """Limit a connector's current, A per phase (0: pause), or lift the limit."""
@@ -124,22 +133,65 @@ class Limits:
         station = self._place.station_of(identity)
         connector = station.connector(number)
         async with link.limit_turn(number):
-            opened = station.session_at(number)
-            if own_limit(connector, opened) is not None:
-                await link.commands.clear_session_limit(number)
-            if limit_a is None:
-                await link.commands.clear_limit(number)
-                await self._keep(station, connector, None, connector.limit_way, opened)
-            else:
-                await self._send(link, station, connector, limit_a)
+            await self._change(link, station, connector, limit_a)
         self._failed.pop((identity, number), None)
         self._watch.forget(identity, number)
         self._listener.connector_changed(identity, number)
 
-    async def _send(
-        self, link: Link, station: Station, connector: Connector, limit_a: Decimal
+    async def _change(
+        self,
+        link: Link,
+        station: Station,
+        connector: Connector,
+        limit_a: Decimal | None,
     ) -> None:
-        """Send a limit for the session that goes on and those to come, and keep it."""
+        """Put a limit, or none, in the place of all that limits a connector, and keep it.
+
+        That of the session goes last, for until then it is in force. Who says no leaves
+        all as it was; whatever else goes wrong, nobody knows what the station does.
+        """
+        opened = station.session_at(connector.number)
+        own = own_limit(connector, opened)
+        with self._in_doubt_if_this_fails(station, connector, NotAccepted, Refused):
+            way, phases = await self._send(link, station, connector, limit_a)
+        with self._in_doubt_if_this_fails(station, connector):
+            if own is not None:
+                await link.commands.clear_session_limit(connector.number)
+            await self._keep(station, connector, limit_a, way, opened, phases)
+        key = station.identity, connector.number
+        self._in_doubt = {each for each in self._in_doubt if each[:2] != key}
+
+    @contextmanager
+    def _in_doubt_if_this_fails(
+        self, station: Station, connector: Connector, *but: type[Exception]
+    ) -> Iterator[None]:
+        """Have what limits a connector sent again, unless it fails by an error of `but`."""
+        try:
+            yield
+        except but:
+            raise
+        except BaseException:  # also where who asked is cancelled
+            key = station.identity, connector.number
+            self._in_doubt |= {(*key, None), _whose(station, connector)}
+            self._failed.pop(key, None)
+            self.renew(*key)
+            self._listener.connector_changed(*key)
+            raise
+
+    async def _send(
+        self,
+        link: Link,
+        station: Station,
+        connector: Connector,
+        limit_a: Decimal | None,
+    ) -> tuple[str | None, int | None]:
+        """Send a limit, or that there is none, for the session that goes on and all to come.
+
+        Returns how the station took it, and the phases that its watts were counted on.
+        """
+        if limit_a is None:
+            await link.commands.clear_limit(connector.number)
+            return connector.limit_way, None
         opened = station.session_at(connector.number)
         phases = self.phases(station.identity, connector.number)
         way = await link.commands.set_limit(
@@ -150,7 +202,7 @@ class Limits:
             alone=len([number for number in station.connectors if number]) <= 1,
             first_try=connector.limit_way,
         )
-        await self._keep(station, connector, limit_a, way, opened, phases)
+        return way, phases
 
     async def _keep(
         self,
@@ -159,7 +211,7 @@ class Limits:
         limit_a: Decimal | None,
         way: str | None,
         opened: OpenSession | None,
-        phases: int | None = None,
+        phases: int | None,
     ) -> None:
         """Keep what a connector is limited to now."""
         now = self._clock()
@@ -213,6 +265,9 @@ class Limits:
     def _aim(self, station: Station, connector: Connector) -> _Aim | None:
         """Return what a limit is to be sent again for; None: it is in force."""
         opened = station.session_at(connector.number)
+        session = opened.session.id if opened else None
+        if _whose(station, connector) in self._in_doubt:
+            return _Aim(session, None)
         own = own_limit(connector, opened)
         if own is not None and opened is not None:
             limit_a, sent_for, lost = own, opened.limit_phases, False
@@ -225,7 +280,7 @@ class Limits:
             return None
         phases = None if sent_for is None else phases_for(connector, opened)
         if lost or (limit_a and phases != sent_for):
-            return _Aim(opened.session.id if opened else None, phases)
+            return _Aim(session, phases)
         return None
 
     async def _renew(self, station: Station, number: int) -> None:
@@ -269,16 +324,27 @@ class Limits:
         self, link: Link, station: Station, connector: Connector
     ) -> None:
         """Send the limit that counts now."""
-        opened = station.session_at(connector.number)
+        opened, whose = station.session_at(connector.number), _whose(station, connector)
         own = own_limit(connector, opened)
         if own is not None and opened is not None:
-            phases = phases_for(connector, opened)
+            phases = self.phases(station.identity, connector.number)
             await link.commands.limit_session(
                 connector.number, own, phases=phases, transaction=opened.session.id
             )
             opened.limit_phases = phases
-        elif connector.limit_a is not None:
-            await self._send(link, station, connector, connector.limit_a)
+        else:
+            limit_a = connector.limit_a
+            way, phases = await self._send(link, station, connector, limit_a)
+            await self._keep(station, connector, limit_a, way, opened, phases)
+        self._in_doubt.discard(whose)
+
+
+def _whose(station: Station, connector: Connector) -> _Whose:
+    """Tell whose limit counts at a connector: that of its session, or its own."""
+    opened = station.session_at(connector.number)
+    own = opened is not None and own_limit(connector, opened) is not None
+    session = opened.session.id if own and opened else None
+    return station.identity, connector.number, session
 
 
 def _is_forgotten(connector: Connector, opened: OpenSession | None) -> bool:

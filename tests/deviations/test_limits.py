@@ -1,11 +1,15 @@
 """Stations that take limits in their own ways, forget them, or do not obey them."""
 
+import asyncio
 from collections.abc import Callable
+from contextlib import suppress
 from decimal import Decimal
 from typing import Any
 
+from ocpp.charge_point import camel_to_snake_case
 import pytest
 
+from custom_components.ladda.central_system import NotAccepted, StationError
 from custom_components.ladda.charging.journal import Kind
 from tests.desk.counter import Counter, at_the_desk, house
 from tests.desk.wire import stamp, start
@@ -357,6 +361,141 @@ async def test_a_newer_limit_takes_the_place_of_that_of_the_start(
     await limit(counter, None)
     await station.wait_for(flows(station, 16))
     assert shown(counter) is None
+
+
+# --- limits that get no answer ------------------------------------------------------------
+
+
+async def charge_limited(counter: Counter) -> SimulatedStation:
+    """Return a station that charges by 6 A, and began its session by 8 A."""
+    station = await ready(counter)
+    await limit(counter, 6)
+    await station.plug_in(1, THREE_PHASES)
+    await counter.desk.remote.start("garage", 1, "anna", limit_a=Decimal(8))
+    await station.wait_transaction(1)
+    await station.wait_for(flows(station, 8))
+    return station
+
+
+def answers_no_more(station: SimulatedStation, *, hangs_up: bool = False) -> None:
+    """Let a station do as it is told, and its answers be lost; or the line, too."""
+
+    def install(payload: dict[str, Any]) -> None:
+        told = camel_to_snake_case(payload)
+        profile = told["cs_charging_profiles"]
+        station.controller.set_profile(told["connector_id"], profile)
+
+    def clear(payload: dict[str, Any]) -> None:
+        station.controller.clear_profiles(**payload)
+
+    def lost(obey: Callable[[dict[str, Any]], None]) -> Callable[[Any], None]:
+        def answer(payload: dict[str, Any]) -> None:
+            obey(payload)
+            if hangs_up:
+                station.afterwards(station.link.hang_up())
+
+        return answer
+
+    station.answers |= {
+        "SetChargingProfile": lost(install),
+        "ClearChargingProfile": lost(clear),
+    }
+
+
+def answers_again(station: SimulatedStation) -> None:
+    """Let the answers of a station come through again."""
+    del station.answers["SetChargingProfile"], station.answers["ClearChargingProfile"]
+
+
+async def test_a_limit_that_is_refused_leaves_that_of_the_start(
+    counter: Counter,
+) -> None:
+    station = await charge_limited(counter)
+    station.controller.profiles.takes = lambda *_: False
+    with pytest.raises(NotAccepted):
+        await limit(counter, 14)
+    assert shown(counter) == 8
+    await station.wait_for(flows(station, 8))
+    assert station.asked("ClearChargingProfile") == []
+
+
+@pytest.mark.usefixtures("little_time")
+@pytest.mark.parametrize("hangs_up", [True, False])
+@pytest.mark.parametrize("amps", [14, None])
+async def test_where_the_answer_is_lost_the_limit_that_is_shown_is_sent_again(
+    counter: Counter, amps: int | None, hangs_up: bool
+) -> None:
+    """Else 6 A were shown, and 14 A would flow."""
+    station = await ready(counter)
+    await limit(counter, 6)
+    await charge(station)
+    answers_no_more(station, hangs_up=hangs_up)
+    with pytest.raises(StationError):
+        await limit(counter, amps)
+    await station.wait_for(flows(station, amps or 16))
+    answers_again(station)
+    await station.wait_for(flows(station, 6))
+    await station.wait_for(lambda: shown(counter) == 6)
+    before = len(sent(station))
+    counter.clock.travel(minutes=3)
+    await station.wait_queue_empty()
+    assert len(sent(station)) == before
+
+
+@pytest.mark.usefixtures("little_time")
+async def test_a_limit_is_lifted_again_that_may_have_been_taken(
+    counter: Counter,
+) -> None:
+    station = await ready(counter)
+    await charge(station)
+    answers_no_more(station)
+    with pytest.raises(StationError):
+        await limit(counter, 10)
+    assert shown(counter) is None
+    answers_again(station)
+    await station.wait_for(flows(station, 16))
+
+
+@pytest.mark.usefixtures("little_time")
+async def test_what_is_in_doubt_is_not_shown(counter: Counter) -> None:
+    station = await ready(counter)
+    await limit(counter, 6)
+    answers_no_more(station)
+    with pytest.raises(StationError):
+        await limit(counter, 14)
+    await station.wait_for(lambda: shown(counter) is None)
+
+
+async def test_the_limit_of_a_start_is_sent_again_too(counter: Counter) -> None:
+    """The new limit was taken, and that of the start could not be lifted for it."""
+    station = await charge_limited(counter)
+    station.answers["ClearChargingProfile"] = {"status": "Sulking"}
+    station.controller.clear_profiles(id=7501)  # though it was
+    with pytest.raises(NotAccepted):
+        await limit(counter, 14)
+    await station.wait_for(flows(station, 8))
+    assert shown(counter) == 8
+    await drive_off(station)
+    await charge(station)
+    await station.wait_for(flows(station, 6))
+    assert shown(counter) == 6
+
+
+async def test_who_asks_for_a_limit_may_change_their_mind(counter: Counter) -> None:
+    """An automation that begins anew cancels what it was at."""
+    station = await ready(counter)
+    await limit(counter, 6)
+    await charge(station)
+    answers_no_more(station)
+    asked = len(sent(station))
+    setting = asyncio.create_task(limit(counter, 14))
+    await station.wait_for(lambda: len(sent(station)) > asked)
+    setting.cancel()
+    answers_again(station)
+    with suppress(asyncio.CancelledError):
+        await setting
+    await station.wait_for(flows(station, 6))
+    await station.wait_for(lambda: shown(counter) == 6)
 
 
 async def test_what_is_kept_of_limits(counter: Counter) -> None:

@@ -312,7 +312,8 @@ class Commands(Asker):
         `first_try` first. `alone`: the station has no other connector, so that the
         limit may stand for the whole of it. Returns the name of the way that worked, or
         of the one for a transaction if nothing but that is left, and none goes on (its
-        profile needs one, §5.16.1); where none did, raises what came of the first.
+        profile needs one, §5.16.1). Where none did, raises what came of the first, or of
+        the first that the station may have taken all the same.
         """
         errors: list[StationError] = []
         id_ = LIMIT_PROFILE_ID + connector
@@ -333,7 +334,8 @@ class Commands(Asker):
                 return way.name
         if not transaction and _is_left_to_transactions(first_try, errors):
             return _FOR_TRANSACTION.name
-        raise errors[0]
+        doubtful = (err for err in errors if not isinstance(err, NotAccepted | Refused))
+        raise next(doubtful, errors[0])
 
     async def limit_session(
         self,
