@@ -12,7 +12,7 @@ from custom_components.ladda.central_system.listener import LOOK_INTERVAL, STUCK
 from custom_components.ladda.charging.decisions import Decision, VendorAnswer
 from custom_components.ladda.charging.events import StationEvent
 
-from .door import ALIVE, HEARTBEAT, Door, ask, until
+from .door import ALIVE, HEARTBEAT, Door, ask, hear, say, until
 
 INTERVAL = 0.1  # s
 
@@ -52,6 +52,25 @@ async def test_a_station_that_answers_pings_no_more_is_dropped(door: Door) -> No
     await until(lambda: door.link().rpc.answers_pings)
     await until(gone(door))
     await reading
+
+
+async def test_a_station_that_waits_for_us_is_not_dropped(door: Door) -> None:
+    """While a backup is made nothing is decided, and what it answers is not heard."""
+    decided = asyncio.Event()
+
+    async def decide(event: StationEvent) -> Decision:
+        await decided.wait()
+        return VendorAnswer(known=True)
+
+    door.desk.decide = decide
+    ws = await door.come()
+    answer = asyncio.create_task(hear(ws))  # aiohttp answers pings by itself
+    await until(lambda: door.link().rpc.answers_pings)
+    await say(ws, [2, "1", "DataTransfer", {"vendorId": "V"}])
+    await asyncio.sleep(INTERVAL * listener.PINGS_MISSED * 2)
+    assert not gone(door)()
+    decided.set()
+    assert await answer == [3, "1", {"status": "Accepted"}]
 
 
 async def test_a_station_that_never_answers_pings_has_more_time(

@@ -369,9 +369,8 @@ class CentralSystem:
             now = loop.time()
             before, taken = taken, rpc.taken
             stuck = stuck + 1 if rpc.unsent and taken <= before else 0
-            silent = now - rpc.last_heard
             patience = PING_INTERVAL * PINGS_MISSED if rpc.answers_pings else SILENCE
-            if silent > patience or stuck >= STUCK_LOOKS:
+            if rpc.silence > patience or stuck >= STUCK_LOOKS:
                 _LOGGER.debug("%s does not answer any more", link.identity)
                 self._close_soon(link)
                 return

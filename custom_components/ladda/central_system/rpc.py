@@ -84,6 +84,7 @@ class RpcSession:
         self._last_told: tuple[bytes, bytes] | None = None
         self.last_heard = self.last_pinged = self._loop.time()
         self._sent = 0
+        self._deciding = False
         self.answers_pings = False
         self.refused = 0
         self.flooded = False
@@ -102,6 +103,14 @@ class RpcSession:
     def taken(self) -> int:
         """How many bytes the station has taken, without the heads of frames."""
         return self._sent - self.unsent
+
+    @property
+    def silence(self) -> float:
+        """For how long nothing has come, in s.
+
+        While a call is decided on nothing is read: the station waits for us then.
+        """
+        return 0.0 if self._deciding else self._loop.time() - self.last_heard
 
     async def run(self) -> None:
         """Read and answer until the other side, or we, close the connection.
@@ -200,6 +209,7 @@ class RpcSession:
 
         Where we fail, the station sends it again (1.6 §3.7.1).
         """
+        self._deciding = True
         try:
             payload, vital = await asked.deciding
             return frames.result(asked.id, payload), vital
@@ -211,6 +221,9 @@ class RpcSession:
             self.refused += 1
             self._note(f"a {asked.action} went wrong here", err)
             return frames.error(asked.id, _FAILED), False
+        finally:
+            self._deciding = False
+            self.last_heard = self._loop.time()
 
     def _on_answer(self, frame: frames.CallResult | frames.CallError) -> None:
         """Hand an answer over, if anybody waits for it."""
