@@ -519,19 +519,28 @@ class ChargingDesk:
         await self._polling.ask_the_silent()
 
     async def close_forgotten(self) -> None:
-        """Close sessions of whose ends no station will tell."""
-        now = self._clock()
+        """Close sessions of whose ends no station will tell.
+
+        What cannot be kept now is closed another time.
+        """
         self.prices.forget_before(self._oldest_start())
         with suppress(LedgerError):  # they wait until it takes them
             await self.prices.keep()
-        for identity, station in list(self.stations.items()):
-            async with self.lock(identity):
-                for session in self._forgotten(station, now):
-                    plan = await self.pricing.priced(
-                        ends.plan_close(station, session, now)
-                    )
-                    await self._carry_out(station, plan)
-                    self._tell_ended(plan.sessions)
+        for station in tuple(self.stations.values()):
+            try:
+                await self._close_forgotten_at(station)
+            except (NotStored, LedgerError) as err:
+                _LOGGER.debug("%s: closed another time: %r", station.identity, err)
+
+    async def _close_forgotten_at(self, station: Station) -> None:
+        """Close a station's sessions of whose ends it will not tell."""
+        async with self.lock(station.identity):
+            now = self._clock()
+            for session in self._forgotten(station, now):
+                plan = ends.plan_close(station, session, now)
+                plan = await self.pricing.priced(plan)
+                await self._carry_out(station, plan)
+                self._tell_ended(plan.sessions)
 
     def _forgotten(self, station: Station, now: datetime) -> list[int]:
         """Find the sessions on connectors that are long free, or were removed."""

@@ -3,6 +3,7 @@
 from asyncio import Lock
 from collections.abc import Callable
 from datetime import datetime
+import logging
 from typing import Protocol
 
 from .admittance import payer
@@ -12,6 +13,9 @@ from .charging.plan import Plan
 from .charging.reservation import Ending, Reservation
 from .charging.station import Station
 from .household import House
+from .ledger import LedgerError
+
+_LOGGER = logging.getLogger(__name__)
 
 
 class Place(Protocol):
@@ -94,11 +98,17 @@ class Reservations:
         return True
 
     async def end_expired(self) -> None:
-        """End the reservations whose time is over, as the stations do themselves."""
+        """End the reservations whose time is over, as the stations do themselves.
+
+        Where that cannot be kept now, it is done another time.
+        """
         now = self._clock()
-        for station in list(self._place.stations.values()):
+        for station in tuple(self._place.stations.values()):
             for connector in reserving.expired_reservations(station, now):
-                await self._end(station, connector, Ending.EXPIRED)
+                try:
+                    await self._end(station, connector, Ending.EXPIRED)
+                except LedgerError as err:
+                    _LOGGER.debug("%s: ended another time: %s", station.identity, err)
 
     async def _end(self, station: Station, connector: int, ending: Ending) -> None:
         """Note that a reservation is over."""
