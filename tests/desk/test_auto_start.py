@@ -8,8 +8,10 @@ from typing import Any
 
 import pytest
 
-from custom_components.ladda import auto_start, remote_charging
+from custom_components.ladda import alignment, auto_start, remote_charging
 from custom_components.ladda.central_system import profile_of
+from custom_components.ladda.central_system.rpc import RpcSession
+from custom_components.ladda.charging.model import ConnectorStatus
 from tests.station_simulator import Car, SimulatedStation
 
 from .counter import Counter, at_the_desk, house, with_options
@@ -91,6 +93,38 @@ async def test_a_car_that_is_gone_again_is_not_waited_for(counter: Counter) -> N
     await station.unplug(1)
     await asyncio.sleep(0.3)
     assert asked(station) == 0
+
+
+async def test_a_car_that_came_as_the_line_went_is_charged_all_the_same(
+    counter: Counter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(alignment, "BOOT_PATIENCE", 0.1)
+    station = await station_of(counter)
+    await station.plug_in(1, Car())
+    connector = counter.desk.stations["garage"].connector(1)
+    await station.wait_for(lambda: connector.status is ConnectorStatus.PREPARING)
+    await station.go_offline()
+    await asyncio.sleep(0.3)
+    await station.go_online()
+    await station.wait_transaction(1)
+
+
+async def test_a_car_is_charged_all_the_same_where_an_answer_is_lost(
+    counter: Counter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(alignment, "BOOT_PATIENCE", 0.1)
+    monkeypatch.setitem(RpcSession.__init__.__kwdefaults__, "call_timeout", 0.2)
+    station = await station_of(counter)
+    station.answers["RemoteStartTransaction"] = None
+    await station.plug_in(1, Car())
+    await station.wait_for(lambda: asked(station) == 1)
+    await asyncio.sleep(0.4)
+    await station.go_offline()
+    del station.answers["RemoteStartTransaction"]
+    await station.go_online()
+    await station.wait_transaction(1)
+    await asyncio.sleep(0.4)
+    assert asked(station) == 2
 
 
 async def test_where_nobody_wants_it_nothing_starts(counter: Counter) -> None:
