@@ -95,6 +95,11 @@ def test_a_call_is_compact_json() -> None:
         ),
         (b'[2,"1","A",Infinity]', Call("1", "A", {})),
         (b'[2,"1","A",{"b":' + b"9" * 400 + b"}]", Call("1", "A", {"b": None})),
+        (b'[2,"1","A",{"t":"04\\ud83d"}]', Call("1", "A", {"t": "04\\ud83d"})),
+        (
+            rb'[2,"1","A",{"t":"C:\ups \x41 it\'s \udE00\uD83d\ude00\u00e5\\\"\/"}]',
+            Call("1", "A", {"t": "C:\\ups \\x41 it\\'s \\udE00😀å\\\"/"}),
+        ),
         (b'[2,"1","A",{"b":NaNA}]', Unreadable("not JSON")),
         (b"[" * 100_000 + b"NaN", Unreadable("not JSON")),
         (b'[3,"1",{},1]', CallResult("1", {})),

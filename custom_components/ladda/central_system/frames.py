@@ -21,6 +21,12 @@ _BLANKS = bytes.maketrans(bytes(range(32)), b" " * 32)
 # A text, or a bare word. A text that has no end goes to the end of the frame, lest one
 # of nothing but quotation marks takes for ever.
 _TEXT_OR_WORD: Final = re.compile(r'"(?:[^"\\]|\\.)*+"?|[-+.\w]++')
+# A backslash, and what makes an escape of it: of surrogates only two do.
+_ESCAPE: Final = re.compile(
+    r"""\\(["\\/bfnrt]|u(?![dD][89a-fA-F])[\da-fA-F]{4}"""
+    r"|u[dD][89abAB][\da-fA-F]{2}\\u[dD][c-fC-F][\da-fA-F]{2})?",
+    re.ASCII,
+)
 
 
 class ErrorCode(StrEnum):
@@ -112,8 +118,9 @@ def parse(raw: bytes) -> Frame:
 def _load(raw: bytes) -> Any:
     """Read JSON, and what stations take for it.
 
-    Control characters and bad UTF-8 in texts, and numbers that are none (NaN), are the
-    station's fault only; to drop a whole transaction because of one would be ours.
+    Control characters, bad UTF-8 and bad escapes in texts, and numbers that are none
+    (NaN), are the station's fault only; to drop a whole transaction because of one would
+    be ours.
     """
     try:
         return orjson.loads(raw)
@@ -123,10 +130,13 @@ def _load(raw: bytes) -> Any:
 
 
 def _mended(found: re.Match[str]) -> str:
-    """Make null of NaN, Infinity and numbers beyond all numbers; leave all else."""
+    """Make null of NaN, Infinity and numbers beyond all numbers.
+
+    In texts a backslash that escapes nothing stands for itself.
+    """
     word = found[0]
     if word.startswith('"'):
-        return word
+        return _ESCAPE.sub(lambda escape: escape[0] if escape[1] else r"\\", word)
     try:
         return word if isfinite(float(word)) else "null"
     except ValueError:
