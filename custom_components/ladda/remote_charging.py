@@ -6,7 +6,7 @@ from decimal import Decimal
 from typing import Protocol
 
 from .admittance import payer
-from .central_system import Link, profile_of
+from .central_system import Link, NotAccepted, Refused, profile_of
 from .charging.connector import RemoteStart
 from .charging.journal import Entry, Kind
 from .charging.station import Station
@@ -63,11 +63,23 @@ class RemoteCharging:
         user, token = payer(self._place.house, identity, user, token, now)
         phases = self._place.limits.phases(identity, connector)
         asked = RemoteStart(now, token, user, limit_a, phases)
-        entry = station.entry(
-            Kind.REMOTE_START, now, now, asked.as_data(), connector=connector
-        )
+        before = station.connector(connector).remote_start
+        await self._keep(station, connector, asked)
+        try:
+            await link.commands.start(connector, token, limit_a, phases=phases)
+        except NotAccepted, Refused:
+            if station.connector(connector).remote_start == asked:
+                await self._keep(station, connector, before)
+            raise
+
+    async def _keep(
+        self, station: Station, connector: int, asked: RemoteStart | None
+    ) -> None:
+        """Keep what is asked for, or that nothing is."""
+        now = self._clock()
+        data = asked.as_data() if asked else {}
+        entry = station.entry(Kind.REMOTE_START, now, now, data, connector=connector)
         await self._place.keep(station, entry)
-        await link.commands.start(connector, token, limit_a, phases=phases)
 
     async def stop(self, identity: str, connector: int) -> bool:
         """Ask a station to end a connector's session; False: there is none."""

@@ -331,6 +331,41 @@ async def test_a_limit_given_with_the_start_holds_for_its_session_only(
     await station.wait_for(flows(station, 12))
 
 
+async def test_a_start_that_is_refused_leaves_no_limit_behind(
+    counter: Counter,
+) -> None:
+    """No car is there yet; when it is, its owner holds up the tag instead."""
+    station = await ready(counter)
+    station.answers["RemoteStartTransaction"] = {"status": "Rejected"}
+    with pytest.raises(NotAccepted):
+        await counter.desk.remote.start("garage", 1, "anna", limit_a=Decimal(8))
+    async with at_the_desk(counter.path, house("garage")) as restarted:
+        assert restarted.desk.stations["garage"].connector(1).remote_start is None
+    await charge(station)
+    await station.wait_for(flows(station, 16))
+    assert shown(counter) is None
+    [session] = await counter.sessions()
+    assert session.user == "anna"
+
+
+async def test_a_start_that_is_refused_leaves_the_one_before_it(
+    counter: Counter,
+) -> None:
+    station = await ready(counter)
+    await counter.desk.remote.start("garage", 1, "anna", limit_a=Decimal(8))
+    station.answers["RemoteStartTransaction"] = {"status": "Rejected"}
+    with pytest.raises(NotAccepted):
+        await counter.desk.remote.start("garage", 1, "anna", limit_a=Decimal(10))
+    async with at_the_desk(counter.path, house("garage")) as restarted:
+        kept = restarted.desk.stations["garage"].connector(1).remote_start
+        assert kept is not None
+        assert kept.limit_a == 8
+    await station.plug_in(1, THREE_PHASES)
+    await station.wait_transaction(1)
+    await station.wait_for(flows(station, 8))
+    assert shown(counter) == 8
+
+
 async def test_no_start_gets_more_than_the_station_as_a_whole(counter: Counter) -> None:
     station = await ready(counter)
     station.controller.profiles.takes = lambda purpose, _: (

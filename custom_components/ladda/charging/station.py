@@ -240,7 +240,7 @@ class Station:
             case Kind.REMOTE_START:
                 asked = {"at": entry.occurred_at.isoformat(), **data}
                 connector = self.connector(entry.connector)
-                connector.remote_start = RemoteStart.from_data(asked)
+                connector.remote_start = RemoteStart.from_data(asked) if data else None
             case Kind.LIMIT:
                 connector = self.connector(entry.connector)
                 connector.limit_a = amount_of(data["limit_a"])
