@@ -283,8 +283,9 @@ async def test_a_limit_waits_for_a_station_that_went_away(counter: Counter) -> N
 async def test_what_is_shown_after_a_restart_is_true(counter: Counter) -> None:
     station = await forgetful(counter)
     await limit(counter, 10)
-    await charge(station)
-    await station.wait_for(flows(station, 10))
+    session = await charge(station)
+    connector = counter.desk.stations["garage"].connector(1)
+    await station.wait_for(lambda: connector.limit_session == session)  # it is kept
     async with at_the_desk(counter.path, house("garage")) as restarted:
         assert shown(restarted) == 10
     station.controller.profiles.takes = lambda *_: False
