@@ -7,10 +7,12 @@ house and listens to what happens.
 """
 
 import asyncio
+from collections import defaultdict, deque
 from collections.abc import Callable, Collection, Iterable
 from contextlib import suppress
 from datetime import datetime, timedelta
 from decimal import Decimal
+from functools import partial
 import itertools
 import logging
 from typing import Final, Protocol
@@ -66,6 +68,7 @@ STRANGER_INTERVAL_S: Final = 30
 # What a station needs to come to itself after it booted.
 SETTLE: Final = 2.0
 BOOT_STORM: Final = timedelta(minutes=10)
+BOOTS_COUNTED: Final = 20  # the wait is as long as it gets long before
 
 
 class Listener(Protocol):
@@ -149,7 +152,9 @@ class ChargingDesk:
         self.accounts = Accounts(self, ledger, self.pricing, listener, clock)
         self._ids = itertools.count(1)
         self._locks: dict[str, asyncio.Lock] = {}
-        self._boots: dict[str, list[datetime]] = {}
+        self._boots = defaultdict[str, deque[datetime]](
+            partial(deque, maxlen=BOOTS_COUNTED)
+        )
         self._failing = False  # whether the ledger took nothing, which is told once
 
     # --- life ------------------------------------------------------------------
@@ -355,11 +360,10 @@ class ChargingDesk:
         """A known station booted."""
         await self._carry_out(station, reports.plan_boot(station, event, now))
         station.info, station.booted_at = event.info, now  # also where it is not kept
-        recent = [
-            at for at in self._boots.get(station.identity, ()) if now - at < BOOT_STORM
-        ]
-        self._boots[station.identity] = [*recent, now]
-        self._alignment.after_boot(link, len(self._boots[station.identity]))
+        boots = self._boots[station.identity]
+        boots.append(now)
+        recent = sum(now - at < BOOT_STORM for at in boots)
+        self._alignment.after_boot(link, recent)
         self.strangers.went(station.identity)
         self._listener.station_changed(station.identity)
         return Registered(Registration.ACCEPTED, HEARTBEAT_S)

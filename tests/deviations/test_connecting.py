@@ -9,6 +9,7 @@ from custom_components.ladda import alignment, strangers
 from custom_components.ladda.central_system import listener
 from custom_components.ladda.central_system.credentials import hash_password
 from custom_components.ladda.central_system.listener import SILENCE
+from custom_components.ladda.charging.events import Booted
 from custom_components.ladda.charging.model import ConnectorStatus, StationInfo
 from custom_components.ladda.desk import HEARTBEAT_S
 from tests.bad_input.neighbours import connect
@@ -298,6 +299,15 @@ async def test_a_station_that_boots_over_and_over_is_left_alone_for_longer(
 
 def test_a_station_that_boots_for_ever_is_asked_every_ten_minutes() -> None:
     assert alignment.LONGEST_DELAY == 600
+
+
+async def test_boots_without_number_are_all_answered(counter: Counter) -> None:
+    """Two in a second, for ten minutes: what doubles with each knows no bounds."""
+    station = await counter.station("garage")
+    link, boot = counter.desk.link("garage"), Booted(StationInfo(vendor="Wallbox"))
+    for _ in range(1200):
+        await counter.desk.handle(link, boot)
+    assert await station.send("BootNotification", BOOT[3])
 
 
 # --- what they say --------------------------------------------------------------------
