@@ -298,34 +298,41 @@ class ChargingDesk:
 
     async def handle(self, link: Link, event: StationEvent) -> Decision:
         """Decide on an event, keep it and answer it."""
-        identity = link.identity
-        if (
-            identity not in self.house.stations
-            or link.registration is not Registration.ACCEPTED
-        ):
-            return self._meet(link, event)
-        station = self.station_of(identity)
-        async with self._locks[identity]:
-            now = self._clock()
-            match event:
-                case MeterValuesReported():
-                    await self._on_meter_values(station, event, now)
-                case Heartbeat():
-                    pass
-                case Progress() | SecurityEvent() | CertificateRequested():
-                    return await self._on_upkeep(station, event, now)
-                case StatusReported():
-                    await self._on_status(station, event, now)
-                case TokenPresented(token):
-                    return self._on_token(station, token, now)
-                case TransactionStarted():
-                    return await self._on_start(station, event, now)
-                case TransactionStopped():
-                    await self._on_stop(link, station, event, now)
-                case Booted():
-                    return await self._on_boot(link, station, event, now)
-                case VendorMessage():
-                    return VendorAnswer()
+        if self._takes_part(link):
+            async with self.lock(link.identity):
+                if self._takes_part(link):  # it may have been removed meanwhile
+                    return await self._decide(link, event)
+        return self._meet(link, event)
+
+    def _takes_part(self, link: Link) -> bool:
+        """Tell whether a station is of the house, and accepted."""
+        return (
+            link.identity in self.house.stations
+            and link.registration is Registration.ACCEPTED
+        )
+
+    async def _decide(self, link: Link, event: StationEvent) -> Decision:
+        """Decide on an event of a station whose turn it is."""
+        station, now = self.station_of(link.identity), self._clock()
+        match event:
+            case MeterValuesReported():
+                await self._on_meter_values(station, event, now)
+            case Heartbeat():
+                pass
+            case Progress() | SecurityEvent() | CertificateRequested():
+                return await self._on_upkeep(station, event, now)
+            case StatusReported():
+                await self._on_status(station, event, now)
+            case TokenPresented(token):
+                return self._on_token(station, token, now)
+            case TransactionStarted():
+                return await self._on_start(station, event, now)
+            case TransactionStopped():
+                await self._on_stop(link, station, event, now)
+            case Booted():
+                return await self._on_boot(link, station, event, now)
+            case VendorMessage():
+                return VendorAnswer()
         return Noted()
 
     def _meet(self, link: Link, event: StationEvent) -> Registered:

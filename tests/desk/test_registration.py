@@ -11,7 +11,7 @@ from custom_components.ladda.central_system import NotAccepted, Overtaken
 from custom_components.ladda.central_system.credentials import hash_password
 from custom_components.ladda.charging.journal import Kind
 from custom_components.ladda.refusals import MayNotCharge
-from tests.station_simulator import Car
+from tests.station_simulator import CallRefused, Car
 
 from .counter import ANNA, BO, at_the_desk, house, with_options
 from .wire import start
@@ -59,6 +59,30 @@ async def test_a_stranger_gets_nothing_before(tmp_path: Path) -> None:
         with pytest.raises(Exception, match="SecurityError"):
             await stranger.send("StartTransaction", start("04AA11", counter.clock(), 0))
         assert await counter.sessions() == []
+
+
+@pytest.mark.parametrize(
+    ("action", "payload"),
+    [
+        ("StatusNotification", {"connectorId": 1, "status": "Available"}),
+        ("Authorize", {"idTag": "04AA11"}),
+    ],
+)
+async def test_a_station_may_be_removed_while_it_waits_for_its_turn(
+    tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
+    action: str,
+    payload: dict[str, object],
+) -> None:
+    async with at_the_desk(tmp_path / "ladda.db", house("garage")) as counter:
+        station = await counter.mute("garage")
+        async with counter.desk.lock("garage"):
+            asked = asyncio.create_task(station.send(action, payload))
+            await asyncio.sleep(0.1)
+            counter.desk.move_in(house())
+        with pytest.raises(CallRefused):
+            await asked
+    assert "went wrong" not in caplog.text
 
 
 async def test_who_was_turned_away_does_not_come_in(tmp_path: Path) -> None:
