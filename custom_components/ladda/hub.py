@@ -381,6 +381,8 @@ class LaddaHub:
     @callback
     def _on_price_change(self, event: Event[EventStateChangedData]) -> None:
         """A helper shows another price."""
+        if event.data["entity_id"] not in self.desk.prices.watched:
+            return  # it has just been left
         state = event.data["new_state"]
         if state is None:
             gone = State(event.data["entity_id"], STATE_UNAVAILABLE)
