@@ -39,7 +39,7 @@ async def test_energy_is_split_where_the_price_changes(tmp_path: Path) -> None:
     async with at_the_desk(tmp_path / "ladda.db", house("garage")) as counter:
         clock = counter.clock
         await show(counter, "1.00")
-        station = await counter.station("garage")
+        station = await counter.mute("garage")
         begun = clock()
         answer = await station.send("StartTransaction", start("04BB22", begun, 1000))
         number = answer["transactionId"]
@@ -66,7 +66,7 @@ async def test_a_price_that_is_not_known_is_never_zero(tmp_path: Path) -> None:
     async with at_the_desk(tmp_path / "ladda.db", house("garage")) as counter:
         clock = counter.clock
         await show(counter, None)
-        station = await counter.station("garage")
+        station = await counter.mute("garage")
         begun = clock()
         answer = await station.send("StartTransaction", start("04BB22", begun, 1000))
         clock.travel(hours=1)
@@ -97,7 +97,7 @@ async def test_what_is_no_price_can_be_filled_in_and_what_is_one_cannot(
     async with at_the_desk(tmp_path / "ladda.db", house("garage")) as counter:
         clock = counter.clock
         begun = await show(counter, "0.10", "EUR/kWh")
-        station = await counter.station("garage")
+        station = await counter.mute("garage")
         answer = await station.send("StartTransaction", start("04BB22", clock(), 0))
         clock.travel(minutes=30)
         await show(counter, "1.00")
@@ -126,7 +126,7 @@ async def test_a_helper_that_goes_away_in_mid_session_leaves_a_provisional_part(
     async with at_the_desk(tmp_path / "ladda.db", house("garage")) as counter:
         clock = counter.clock
         await show(counter, "1.00")
-        station = await counter.station("garage")
+        station = await counter.mute("garage")
         answer = await station.send("StartTransaction", start("04BB22", clock(), 0))
         number = answer["transactionId"]
         clock.travel(minutes=30)
@@ -152,7 +152,7 @@ async def test_a_helper_that_comes_back_the_same_was_the_same(tmp_path: Path) ->
         clock = counter.clock
         begin_a_slot(clock)
         await show(counter, "1.00")
-        station = await counter.station("garage")
+        station = await counter.mute("garage")
         answer = await station.send("StartTransaction", start("04BB22", clock(), 0))
         number = answer["transactionId"]
         clock.travel(minutes=2)
@@ -176,7 +176,7 @@ async def test_a_helper_that_is_away_with_a_unit_and_without_is_away_all_the_tim
         clock = counter.clock
         begin_a_slot(clock)
         await show(counter, "1.00")
-        station = await counter.station("garage")
+        station = await counter.mute("garage")
         answer = await station.send("StartTransaction", start("04BB22", clock(), 0))
         for price, unit in ((None, "SEK/kWh"), (None, None), ("1.00", "SEK/kWh")):
             clock.travel(minutes=2)
@@ -195,14 +195,14 @@ async def test_a_helper_that_shows_the_same_after_a_restart_was_the_same(
     begin_a_slot(clock)
     async with at_the_desk(path, house("garage"), clock=clock) as counter:
         await show(counter, "1.00")
-        station = await counter.station("garage")
+        station = await counter.mute("garage")
         answer = await station.send("StartTransaction", start("04BB22", clock(), 0))
     clock.travel(minutes=4)
     async with at_the_desk(path, house("garage"), clock=clock) as counter:
         await show(counter, None)  # it takes a moment to come back
         clock.travel(minutes=1)
         await show(counter, "1.00")
-        station = await counter.station("garage")
+        station = await counter.mute("garage")
         clock.travel(minutes=1)
         told = stop(answer["transactionId"], clock(), 4000)
         await station.send("StopTransaction", told)
@@ -216,7 +216,7 @@ async def test_a_helper_that_comes_back_in_another_slot_may_have_changed(
     async with at_the_desk(tmp_path / "ladda.db", house("garage")) as counter:
         clock = counter.clock
         await show(counter, "1.00")
-        station = await counter.station("garage")
+        station = await counter.mute("garage")
         answer = await station.send("StartTransaction", start("04BB22", clock(), 0))
         await show(counter, None)
         clock.travel(minutes=16)
@@ -230,7 +230,7 @@ async def test_a_helper_that_comes_back_in_another_slot_may_have_changed(
 
 async def test_the_rule_is_fixed_at_the_start(tmp_path: Path) -> None:
     async with at_the_desk(tmp_path / "ladda.db", house("garage")) as counter:
-        station = await counter.station("garage")
+        station = await counter.mute("garage")
         answer = await station.send(
             "StartTransaction", start("04AA11", counter.clock(), 0)
         )
@@ -255,7 +255,7 @@ async def test_a_session_given_to_somebody_else_costs_what_theirs_do(
 ) -> None:
     async with at_the_desk(tmp_path / "ladda.db", house("garage")) as counter:
         await show(counter, "1.00")
-        station = await counter.station("garage")
+        station = await counter.mute("garage")
         answer = await station.send(
             "StartTransaction", start("FFFF", counter.clock(), 0)
         )
@@ -300,7 +300,7 @@ async def test_what_a_sensor_showed_while_nobody_watched_is_not_guessed(
     path, clock = tmp_path / "ladda.db", TravellingClock()
     async with at_the_desk(path, house("garage"), clock=clock) as counter:
         await show(counter, "1.00")
-        station = await counter.station("garage")
+        station = await counter.mute("garage")
         answer = await station.send("StartTransaction", start("04BB22", clock(), 0))
         number = answer["transactionId"]
         clock.travel(minutes=10)
@@ -310,7 +310,7 @@ async def test_what_a_sensor_showed_while_nobody_watched_is_not_guessed(
     clock.travel(minutes=20)
     async with at_the_desk(path, house("garage"), clock=clock) as counter:
         await show(counter, "2.00")
-        station = await counter.station("garage")
+        station = await counter.mute("garage")
         clock.travel(minutes=10)
         await station.send("StopTransaction", stop(number, clock(), 4000))
         [session] = await counter.sessions()
@@ -336,7 +336,7 @@ async def test_what_a_helper_showed_while_no_tariff_used_it_is_not_guessed(
         await show(counter, "1.00")
         clock.travel(hours=1)
         await live_in(without)
-        station = await counter.station("garage")
+        station = await counter.mute("garage")
         answer = await station.send("StartTransaction", start("04AA11", clock(), 0))
         clock.travel(hours=1)
         told = stop(answer["transactionId"], clock(), 4000)
@@ -362,7 +362,7 @@ async def test_a_session_told_hours_later_costs_what_the_price_was_then(
         await show(counter, "9.00")
         clock.travel(hours=5)
         await counter.desk.close_forgotten()  # what is not needed is forgotten
-        station = await counter.station("garage")
+        station = await counter.mute("garage")
         answer = await station.send("StartTransaction", start("04BB22", begun, 0))
         told = stop(answer["transactionId"], ended, 6000)
         await station.send("StopTransaction", told)
@@ -377,7 +377,7 @@ async def test_what_was_billed_does_not_change_with_what_is_said_later(
     async with at_the_desk(tmp_path / "ladda.db", house("garage")) as counter:
         clock = counter.clock
         await show(counter, None)
-        station = await counter.station("garage")
+        station = await counter.mute("garage")
         begun = clock()
         answer = await station.send("StartTransaction", start("04BB22", begun, 0))
         clock.travel(hours=1)
@@ -409,7 +409,7 @@ async def test_a_price_on_its_way_to_the_ledger_is_not_forgotten(
         await desk.ledger.release()
         await changing
 
-        station = await counter.station("garage")
+        station = await counter.mute("garage")
         answer = await station.send("StartTransaction", start("04BB22", clock(), 0))
         clock.travel(hours=1)
         told = stop(answer["transactionId"], clock(), 2000)
@@ -422,7 +422,7 @@ async def test_of_two_prices_that_are_set_at_once_one_counts(tmp_path: Path) -> 
     async with at_the_desk(tmp_path / "ladda.db", house("garage")) as counter:
         clock, accounts = counter.clock, counter.desk.accounts
         begun = await show(counter, None)
-        station = await counter.station("garage")
+        station = await counter.mute("garage")
         answer = await station.send("StartTransaction", start("04BB22", clock(), 1000))
         clock.travel(hours=1)
         told = stop(answer["transactionId"], clock(), 5000)
@@ -445,7 +445,7 @@ async def test_a_price_that_the_ledger_did_not_take_is_kept_later(
     path, clock = tmp_path / "ladda.db", TravellingClock()
     async with at_the_desk(path, house("garage"), clock=clock) as counter:
         await show(counter, "1.00")
-        station = await counter.station("garage")
+        station = await counter.mute("garage")
         answer = await station.send("StartTransaction", start("04BB22", clock(), 0))
         clock.travel(hours=1)
         with monkeypatch.context() as full:
