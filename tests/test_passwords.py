@@ -536,3 +536,20 @@ async def test_a_password_is_no_setting(
         assert KEY not in str(caught.value)
     keys = [asked["key"] for asked in station.asked("ChangeConfiguration")]
     assert key not in keys
+
+
+async def test_who_is_connected_has_to_show_a_password_that_is_entered(
+    house: LivedInHouse, open_garage: Garage
+) -> None:
+    """Else it would be found out the next time that its Wi-Fi fails, at 3 a.m."""
+    await house.add_station("YARD", "Yard")
+    await house.station("YARD")
+    yard = house.hub.desk.links["YARD"]
+    await open_garage.station()
+    before = house.hub.desk.links[STATION]
+    await open_garage.fill_in(give_password=False, password=OLD)
+    await house.until(lambda: before.rpc.closed)
+    await house.until(lambda: not house.hub.desk.is_online(STATION))
+    assert await open_garage.refuses()
+    assert house.hub.desk.links["YARD"] is yard
+    assert not yard.rpc.closed

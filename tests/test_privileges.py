@@ -240,5 +240,7 @@ async def test_only_administrators_decide_who_pays_and_how_much(
     when = {"start": "2026-11-01T00:00:00", "end": "2026-11-01T01:00:00"}
     with pytest.raises(Unauthorized):
         await act(hass, "set_price", by=bo, tariff="Spot", price=0, **when)
+    with pytest.raises(Unauthorized):
+        await act(hass, "close_session", by=bo, session_id=1)
     reserved = {action.name for action in ACTIONS if action.admin}
-    assert reserved == {*VALID, "assign_session", "set_price"}
+    assert reserved == {*VALID, "assign_session", "close_session", "set_price"}

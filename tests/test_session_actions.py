@@ -177,7 +177,8 @@ async def test_a_session_is_given_to_somebody_else(
 
 
 @pytest.mark.parametrize(
-    ("action", "data"), [("get_session", {}), ("assign_session", {"user": "Bo"})]
+    ("action", "data"),
+    [("get_session", {}), ("assign_session", {"user": "Bo"}), ("close_session", {})],
 )
 async def test_a_session_that_is_not_there_is_unknown(
     hass: HomeAssistant,
@@ -189,6 +190,51 @@ async def test_a_session_that_is_not_there_is_unknown(
     with pytest.raises(ServiceValidationError) as caught:
         await act(hass, action, session_id=4711, **data)
     assert caught.value.translation_key == "unknown_session"
+
+
+async def test_a_session_at_a_broken_charger_is_closed_with_what_is_known(
+    hass: HomeAssistant, house: LivedInHouse, station: SimulatedStation
+) -> None:
+    number = await house.start(station, at=hours_ago(3), meter_wh=1000)
+    await house.measure(station, number, Energy_Active_Import_Register=5000)
+    with pytest.raises(ServiceValidationError) as caught:
+        await act(hass, "close_session", session_id=number)
+    assert caught.value.translation_key == "session_goes_on"
+    await station.power_cut()
+    await house.until(lambda: not house.hub.desk.is_online(STATION))
+
+    session = await act(hass, "close_session", session_id=number)
+    assert (session["open"], session["closing"]) == (False, "estimated")
+    assert (session["energy_wh"], session["cost"]) == ("4000", "15.00")
+    assert await act(hass, "close_session", session_id=number) == session
+    # Its tag is free again.
+    await house.add_station("YARD", "Yard")
+    yard = await house.station("YARD")
+    answer = await yard.send(
+        "StartTransaction",
+        {
+            "connectorId": 1,
+            "idTag": TAG,
+            "meterStart": 0,
+            "timestamp": hours_ago(0).isoformat(),
+        },
+    )
+    assert answer["idTagInfo"]["status"] == "Accepted"
+
+
+async def test_a_charger_that_comes_back_still_tells_the_end_of_what_was_closed(
+    hass: HomeAssistant, house: LivedInHouse, station: SimulatedStation
+) -> None:
+    number = await house.start(station, at=hours_ago(3), meter_wh=1000)
+    await house.measure(station, number, Energy_Active_Import_Register=5000)
+    await station.go_offline()
+    await house.until(lambda: not house.hub.desk.is_online(STATION))
+    await act(hass, "close_session", session_id=number)
+    await station.go_online()
+    await station.wait_registered()
+    await house.stop(station, number, 7000)
+    session = await act(hass, "get_session", session_id=number)
+    assert (session["energy_wh"], session["closing"]) == ("6000", "reported")
 
 
 async def test_a_price_that_was_not_known_is_filled_in(

@@ -279,7 +279,7 @@ class ChargingDesk:
         """Let a station of the house take part."""
         self.strangers.wait_no_more(link.identity)
         link.registration = Registration.ACCEPTED
-        self.station_of(link.identity).clock.restart()
+        self.station_of(link.identity).come_back(self._clock())
         self._listener.station_changed(link.identity)
 
     def link(self, identity: str) -> Link:
@@ -505,7 +505,7 @@ class ChargingDesk:
         """Make ended sessions known."""
         for session in sessions:
             self.pricing.forget(session.id)
-            self.limits.renew(session.station, session.connector)
+            self.limits.ended(session.station, session.connector)
             self._listener.session_ended(session)
             self._listener.connector_changed(session.station, session.connector)
             self._listener.accounts_changed([session.user])
@@ -540,7 +540,7 @@ class ChargingDesk:
         for station in tuple(self.stations.values()):
             try:
                 await self._close_forgotten_at(station)
-            except (NotStored, LedgerError) as err:
+            except LedgerError as err:
                 _LOGGER.debug("%s: closed another time: %r", station.identity, err)
 
     async def _close_forgotten_at(self, station: Station) -> None:
@@ -548,10 +548,23 @@ class ChargingDesk:
         async with self.lock(station.identity):
             now = self._clock()
             for session in self._forgotten(station, now):
-                plan = ends.plan_close(station, session, now)
-                plan = await self.pricing.priced(plan)
-                await self._carry_out(station, plan)
-                self._tell_ended(plan.sessions)
+                await self._close(station, session, now)
+
+    async def close_session(self, session: Session) -> None:
+        """Close a session whose station does not tell its end, if it still goes on.
+
+        Raises LedgerError.
+        """
+        station = self.station_of(session.station)
+        async with self.lock(station.identity):
+            if session.id in station.open:
+                await self._close(station, session.id, self._clock())
+
+    async def _close(self, station: Station, session: int, now: datetime) -> None:
+        """Close a session with what is known of it; raises LedgerError."""
+        plan = await self.pricing.priced(ends.plan_close(station, session, now))
+        await self.make_so(station, plan)
+        self._tell_ended(plan.sessions)
 
     def _forgotten(self, station: Station, now: datetime) -> list[int]:
         """Find the sessions on connectors that are long free, or were removed."""
@@ -579,8 +592,8 @@ class ChargingDesk:
 
     async def make_so(self, station: Station, plan: Plan) -> None:
         """Keep a plan that no report led to, then make it so; raises LedgerError."""
-        if plan.entries:
-            await self.ledger.commit(entries=plan.entries)
+        if plan.lasting:
+            await self.ledger.commit(entries=plan.entries, sessions=plan.sessions)
         station.apply(plan)
 
     def aligned(self, identity: str) -> None:
@@ -603,6 +616,12 @@ class ChargingDesk:
                 continue
             if had is None:
                 self._adopt(link, options)
+            elif options.password_hash not in (
+                None,
+                had.password_hash,
+                *had.new_password_hashes,
+            ):
+                link.registration = Registration.PENDING  # until it has shown it
             elif options.keep_settings != had.keep_settings:
                 self._alignment.after_boot(link)
             else:

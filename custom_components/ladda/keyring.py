@@ -66,6 +66,17 @@ class Keyring:
         self._keep_new(identity, tuple(one for one in new if one != password_hash))
 
     @callback
+    def go_on_expecting(self, identity: str, password_hash: str) -> None:
+        """Let a charger come with a password, too, that it may have taken.
+
+        It may, also where the owner has entered another one meanwhile.
+        """
+        subentry, new = self._subentry(identity), self._new(identity)
+        shown = subentry and subentry.data.get(CONF_PASSWORD_HASH) == password_hash
+        if not shown and password_hash not in new:
+            self._keep_new(identity, (*new, password_hash))
+
+    @callback
     def rely_on(self, identity: str, password_hash: str) -> None:
         """Expect no other new password: a charger took this one.
 

@@ -241,6 +241,12 @@ class Limits:
         self.renew(station.identity, number)
         self._watch.look(station, connector, values, now)
 
+    def ended(self, identity: str, number: int) -> None:
+        """A session ended: its own limit is none any more, the connector's goes on."""
+        if self._place.station_of(identity).connector(number).limit_a is None:
+            self._watch.forget(identity, number)
+        self.renew(identity, number)
+
     # --- what is sent again ------------------------------------------------------------
 
     def renew_all(self, identity: str) -> None:

@@ -55,6 +55,9 @@ class Keeper(Protocol):
     def forget(self, identity: str, password_hash: str) -> None:
         """Expect no more a password that a station did not take."""
 
+    def go_on_expecting(self, identity: str, password_hash: str) -> None:
+        """Let a station come with a password, too, that it may have taken."""
+
     def rely_on(self, identity: str, password_hash: str) -> None:
         """Expect no other new password: a station took this one."""
 
@@ -100,10 +103,12 @@ class Passwords:
             except StationError:
                 self._keeper.forget(identity, password_hash)
                 raise
-            if status is Taken.UNCLEAR:
-                return Given(status)
             if status is Taken.ACCEPTED:
                 self._keeper.rely_on(identity, password_hash)
+            else:
+                self._keeper.go_on_expecting(identity, password_hash)
+            if status is Taken.UNCLEAR:
+                return Given(status)
             return await self._have_it_shown(link, Given(status))
 
     async def _have_it_shown(self, link: Link, given: Given) -> Given:

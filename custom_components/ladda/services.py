@@ -329,6 +329,7 @@ ACTIONS: Final = (
         SESSION.extend({vol.Required(session.ATTR_USER): cv.string}),
         admin=True,
     ),
+    Action("close_session", session.close_session, SESSION, admin=True),
     Action(
         "set_price",
         session.set_price,

@@ -17,7 +17,14 @@ from .errors import ledger_errors
 from .hub import LaddaHub
 from .ledger import NOBODY, SessionQuery
 from .privileges import async_reach
-from .resolve import Charger, named_charger, named_tariff, named_user, the_hub
+from .resolve import (
+    Charger,
+    named_charger,
+    named_tariff,
+    named_user,
+    station_name,
+    the_hub,
+)
 from .session_data import exact, rating_as_data, session_as_data
 
 ATTR_END: Final = "end"
@@ -96,6 +103,29 @@ async def assign_session(call: ServiceCall) -> ServiceResponse:
             session = await hub.desk.accounts.assign(call.data[ATTR_SESSION_ID], user)
     except UnknownSession as err:
         raise _unknown_session(call.data[ATTR_SESSION_ID]) from err
+    return session_as_data(hub, session)
+
+
+async def close_session(call: ServiceCall) -> ServiceResponse:
+    """Close a session whose charger is away, or broken, and does not tell its end."""
+    hub = the_hub(call.hass)
+    number = call.data[ATTR_SESSION_ID]
+    with ledger_errors():
+        session = await hub.ledger.session(number)
+        if session is None:
+            raise _unknown_session(number)
+        if session.is_open and hub.desk.is_online(session.station):
+            raise ServiceValidationError(
+                translation_domain=DOMAIN,
+                translation_key="session_goes_on",
+                translation_placeholders={
+                    "session": str(number),
+                    "station": station_name(hub, session.station),
+                },
+            )
+        await hub.desk.close_session(session)
+        session = await hub.ledger.session(number)
+    assert session is not None
     return session_as_data(hub, session)
 
 

@@ -77,6 +77,10 @@ class Scene:
         kept = [one for one in self.options.new_password_hashes if one != password_hash]
         self.keep(new_password_hashes=tuple(kept))
 
+    def go_on_expecting(self, identity: str, password_hash: str) -> None:
+        """Go on expecting a password."""
+        assert password_hash in self.options.new_password_hashes
+
     def rely_on(self, identity: str, password_hash: str) -> None:
         """Expect no other new password."""
         self.keep(new_password_hashes=(password_hash,))

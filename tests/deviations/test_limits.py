@@ -601,6 +601,21 @@ async def test_nothing_is_said_of_a_limit_that_is_lifted_or_changed(
     assert complaints(counter) == [10, None]
 
 
+async def test_the_limit_of_a_start_is_nothing_to_tell_of_once_its_session_is_over(
+    counter: Counter,
+) -> None:
+    station = await ready(counter)
+    station.controller.profiles.obedient = False
+    await station.plug_in(1, THREE_PHASES)
+    await counter.desk.remote.start("garage", 1, "anna", limit_a=Decimal(8))
+    await station.wait_transaction(1)
+    for _ in range(8):
+        await measure(counter, station, 0.5)
+    assert complaints(counter) == [8]
+    await drive_off(station)
+    assert complaints(counter) == [8, None]
+
+
 async def test_a_limit_that_the_session_did_not_take_is_told_of(
     counter: Counter,
 ) -> None:

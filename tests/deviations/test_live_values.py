@@ -164,3 +164,19 @@ async def test_measurands_that_were_agreed_and_never_come_are_not_shown(
     connector = known.connector(1)
     assert connector.register_wh == 1501
     assert (connector.power_w, connector.current_a) == (None, None)
+
+
+@pytest.mark.parametrize(("minutes", "shown"), [(4, 16), (6, None)])
+async def test_what_was_measured_before_a_long_absence_is_not_measured_now(
+    counter: Counter, minutes: float, shown: int | None
+) -> None:
+    await tell(counter, sample("16", AMPS))
+    known = counter.desk.stations["garage"].connector(1)
+    assert known.current_a == 16
+    [station] = counter.stations
+    await station.go_offline()
+    await station.wait_for(lambda: not counter.desk.is_online("garage"))
+    counter.clock.travel(minutes=minutes)
+    await station.go_online()
+    await station.wait_for(lambda: counter.desk.is_online("garage"))
+    assert known.measured(Measurand.CURRENT, Phase.TOTAL) == shown

@@ -126,6 +126,11 @@ class Connector:
                 live[channel.phase] = value.samples[channel]
         self.live_at = at
 
+    def forget_live(self) -> None:
+        """Know nothing of what is measured now."""
+        self.live.clear()
+        self.live_at = None
+
     def come_to_rest(self) -> None:
         """Nothing flows any more."""
         for measurand in (Measurand.POWER, Measurand.CURRENT):

@@ -166,6 +166,13 @@ class Station:
             return opened.session.connector
         return event.connector
 
+    def come_back(self, now: datetime) -> None:
+        """Begin a new connection: what its clock showed, and it measured long ago, is over."""
+        self.clock.restart()
+        for connector in self.connectors.values():
+            if connector.live_at is not None and now - connector.live_at > LIVE:
+                connector.forget_live()
+
     def take_live(
         self, connector: int, values: Iterable[TimedValue], now: datetime
     ) -> bool:
