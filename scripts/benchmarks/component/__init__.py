@@ -1,11 +1,17 @@
-"""Inside of Home Assistant: count states that are written, and write as many plainly."""
+"""Inside of Home Assistant: count states that are written, and write as many barely."""
 
 from collections import Counter
 from itertools import count
+import logging
 from pathlib import Path
 from typing import Any, Final
 
-from homeassistant.const import EVENT_STATE_CHANGED, EVENT_STATE_REPORTED
+from homeassistant.components.sensor import (
+    SensorDeviceClass,
+    SensorEntity,
+    SensorStateClass,
+)
+from homeassistant.const import EVENT_STATE_CHANGED, EVENT_STATE_REPORTED, UnitOfPower
 from homeassistant.core import (
     CALLBACK_TYPE,
     Event,
@@ -15,6 +21,7 @@ from homeassistant.core import (
     callback,
 )
 from homeassistant.helpers import entity_registry as er
+from homeassistant.helpers.entity_component import EntityComponent
 from homeassistant.helpers.typing import ConfigType
 from homeassistant.util.event_type import EventType
 
@@ -22,6 +29,21 @@ from .bare import serve_bare
 from .disk import Disk
 
 DOMAIN: Final = "ladda_bench"
+_LOGGER = logging.getLogger(__name__)
+
+
+class _Sensor(SensorEntity):
+    """As little of a sensor of a power as there can be."""
+
+    _attr_should_poll = False
+    _attr_device_class = SensorDeviceClass.POWER
+    _attr_state_class = SensorStateClass.MEASUREMENT
+    _attr_native_unit_of_measurement = UnitOfPower.WATT
+
+    def show(self, watts: float) -> None:
+        """Show a power."""
+        self._attr_native_value = watts
+        self.async_write_ha_state()
 
 
 class _Writes:
@@ -78,13 +100,9 @@ async def async_setup(hass: HomeAssistant, config: ConfigType) -> bool:
         return counted
 
     async def serve(call: ServiceCall) -> dict[str, Any]:
-        """Serve stations barely, and set so many states for each of their messages.
-
-        `on_disk`: with a row that is committed before the answer.
-        """
+        """Serve stations barely, and set so many states for each of their messages."""
         attributes = call.data["attributes"]
         numbers = count()
-        disk = Disk(Path(hass.config.config_dir)) if call.data["on_disk"] else None
 
         async def set_states(path: str) -> None:
             station = path.removeprefix("/")
@@ -92,15 +110,34 @@ async def async_setup(hass: HomeAssistant, config: ConfigType) -> bool:
                 hass.states.async_set(
                     f"sensor.bench_{station}_{index}", f"{next(numbers) / 10}", told
                 )
-            if disk is not None:
-                await disk.store()
 
         return {"port": await serve_bare(set_states)}
+
+    async def serve_entities(call: ServiceCall) -> dict[str, Any]:
+        """Serve stations barely: a committed row, and sensors that write their states."""
+        disk = Disk(Path(hass.config.config_dir))
+        numbers = count()
+        sensors = {
+            f"/s{station}": [_Sensor() for _ in range(call.data["each"])]
+            for station in range(call.data["stations"])
+        }
+        component = EntityComponent[_Sensor](_LOGGER, DOMAIN, hass)
+        await component.async_add_entities(
+            [one for some in sensors.values() for one in some]
+        )
+
+        async def write_states(path: str) -> None:
+            await disk.store()
+            for sensor in sensors[path]:
+                sensor.show(next(numbers) / 10)
+
+        return {"port": await serve_bare(write_states)}
 
     hass.services.async_register(
         DOMAIN, "count_writes", count_writes, supports_response=SupportsResponse.ONLY
     )
-    hass.services.async_register(
-        DOMAIN, "serve", serve, supports_response=SupportsResponse.ONLY
-    )
+    for name, action in (("serve", serve), ("serve_entities", serve_entities)):
+        hass.services.async_register(
+            DOMAIN, name, action, supports_response=SupportsResponse.ONLY
+        )
     return True
