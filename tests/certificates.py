@@ -44,6 +44,14 @@ class Files:
         """Name the files as certificate clients do."""
         return cls(folder / "fullchain.pem", folder / "privkey.pem")
 
+    @classmethod
+    def written(cls, folder: Path, key: Key) -> Files:
+        """Write them into a folder, which is made if need be; valid for 90 days."""
+        folder.mkdir(exist_ok=True)
+        files = cls.inside(folder)
+        files.write(key)
+        return files
+
     def write(
         self, key: Key, *, days: float = 90, password: bytes | None = None
     ) -> None:

@@ -31,19 +31,13 @@ type Spoil = Callable[[Files], None]
 @pytest.fixture
 def files(tmp_path: Path) -> Files:
     """Return the files of a certificate with an RSA key, valid for 90 days."""
-    files = Files.inside(tmp_path)
-    files.write(rsa_key())
-    return files
+    return Files.written(tmp_path, rsa_key())
 
 
 @pytest.fixture
 def second(tmp_path: Path) -> Files:
     """Return the files of a second certificate, with an ECDSA key."""
-    folder = tmp_path / "second"
-    folder.mkdir()
-    second = Files.inside(folder)
-    second.write(ecdsa_key())
-    return second
+    return Files.written(tmp_path / "second", ecdsa_key())
 
 
 def load(*pairs: Files, legacy_ciphers: bool = False) -> ServerTls:
