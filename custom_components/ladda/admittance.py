@@ -43,7 +43,7 @@ def _default_user(house: House, identity: str) -> str | None:
 
 def terms(house: House, user: str | None) -> Admittance:
     """Return the terms of a user who charges, as they are now."""
-    found = house.directory.user(user) if user is not None else None
+    found = house.directory.user(user)
     tariff = house.tariff_of(user)
     return Admittance(
         Authorization.ACCEPTED,
@@ -62,7 +62,7 @@ def payer(
     Raises MayNotCharge for a user who may not.
     """
     user = user or _default_user(house, identity)
-    found = house.directory.user(user) if user is not None else None
+    found = house.directory.user(user)
     if found and found.standing(now) is not Authorization.ACCEPTED:
         raise MayNotCharge(found.name)
     return user, token or house.directory.remote_token(user)

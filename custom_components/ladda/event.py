@@ -113,7 +113,7 @@ class LaddaEvent(LaddaEntity, EventEntity):
 
     def _user_name(self, user: str | None) -> str | None:
         """Return the name of a user who lives here."""
-        found = self.hub.desk.house.directory.user(user) if user else None
+        found = self.hub.desk.house.directory.user(user)
         return found.name if found else None
 
 

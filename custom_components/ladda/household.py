@@ -34,6 +34,6 @@ class House:
 
     def tariff_of(self, user: str | None) -> Tariff | None:
         """Return the tariff that a user's sessions begin under."""
-        found = self.directory.user(user) if user is not None else None
+        found = self.directory.user(user)
         chosen = (found.tariff if found else None) or self.default_tariff
         return self.tariffs.get(chosen) if chosen is not None else None

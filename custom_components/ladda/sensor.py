@@ -461,7 +461,7 @@ class ReservationSensor(ConnectorEntity[Shown], LaddaSensor):
         if reservation is None:
             return Shown()
         directory = self.hub.desk.house.directory
-        user = directory.user(reservation.user) if reservation.user else None
+        user = directory.user(reservation.user)
         return Shown(reservation.until, None, {"user": user.name if user else NOBODY})
 
 
@@ -684,7 +684,7 @@ def _account_cost(
 
 def _user_name(hub: LaddaHub, session: Session) -> str | None:
     """Return the name of a session's user, as it is now if they still live here."""
-    user = hub.desk.house.directory.user(session.user) if session.user else None
+    user = hub.desk.house.directory.user(session.user)
     return user.name if user else session.user_name
 
 

@@ -25,7 +25,7 @@ def session_as_data(hub: LaddaHub, session: Session) -> JsonObjectType:
         energy_wh = opened.energy.delivered_wh
         if (running := hub.running_cost(opened)) is not None:
             cost, provisional = running.rating().billed, running.provisional
-    user = hub.desk.house.directory.user(session.user) if session.user else None
+    user = hub.desk.house.directory.user(session.user)
     return {
         "id": session.id,
         "transaction_id": session.id,

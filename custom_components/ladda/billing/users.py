@@ -117,9 +117,9 @@ class Directory:
         """All users."""
         return tuple(self._users.values())
 
-    def user(self, user_id: str) -> User | None:
-        """The user of that id."""
-        return self._users.get(user_id)
+    def user(self, user_id: str | None) -> User | None:
+        """The user of that id; None for nobody's, and for one who is gone."""
+        return None if user_id is None else self._users.get(user_id)
 
     def owner(self, token: str) -> User | None:
         """The user who has that tag or for whom Home Assistant uses it."""
