@@ -51,7 +51,7 @@ async def start_charging(call: ServiceCall) -> ServiceResponse:
         await charger.hub.desk.remote.start(
             charger.identity,
             connector,
-            user.id if user is not None else None,
+            user,
             call.data.get(ATTR_TAG),
             limit_a,
         )
@@ -217,8 +217,8 @@ async def send_message(call: ServiceCall) -> ServiceResponse:
         )
 
 
-def payer(hub: LaddaHub, reach: Reach, data: Mapping[str, Any]) -> User | None:
-    """Return on whose account a session starts; None: the charger's default user's.
+def payer(hub: LaddaHub, reach: Reach, data: Mapping[str, Any]) -> str | None:
+    """Return the id of who pays for a session; None: the charger's default user does.
 
     A tag stands for its owner. Who is no administrator charges for themselves.
     Raises ServiceValidationError for somebody else.
@@ -231,7 +231,7 @@ def payer(hub: LaddaHub, reach: Reach, data: Mapping[str, Any]) -> User | None:
     if user is None:
         return None
     demand_within(reach, user.id)
-    return user
+    return user.id
 
 
 def _owner(hub: LaddaHub, tag: str, named: User | None) -> User:

@@ -33,7 +33,7 @@ async def reserve(call: ServiceCall) -> ServiceResponse:
     user = payer(charger.hub, reach, call.data)
     reservation = await _reserve(
         charger,
-        user.id if user is not None else None,
+        user,
         call.data.get(ATTR_TAG),
         _end(call.data),
     )

@@ -66,9 +66,7 @@ class ChargingSwitch(ConnectorEntity[bool], SwitchEntity):
         reach = await async_reach(self.hass, self.hub, context)
         user = payer(self.hub, reach, {}) if reach.users else None
         with station_errors(station_name(self.hub, self.identity)):
-            await self.hub.desk.remote.start(
-                self.identity, self.number, user.id if user is not None else None
-            )
+            await self.hub.desk.remote.start(self.identity, self.number, user)
 
     @override
     async def async_turn_off(self, **kwargs: Any) -> None:
