@@ -363,11 +363,18 @@ def house_entry(
 
 
 @pytest.fixture
-def entries_on_disk(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let Home Assistant write its config entries, and sooner than it does."""
+async def entries_on_disk(
+    hass: HomeAssistant, monkeypatch: pytest.MonkeyPatch
+) -> AsyncGenerator[None]:
+    """Let Home Assistant write its config entries, and sooner than it does.
+
+    What it is at in the end comes to its end before Home Assistant stops.
+    """
     monkeypatch.setattr(ConfigEntryStore, "_async_write_data", WRITE, raising=False)
     monkeypatch.setattr(config_entries, "SAVE_DELAY", 0.05)
     monkeypatch.setattr(keyring, "LOOK_INTERVAL", 0.02)
+    yield
+    await hass.async_block_till_done()
 
 
 @pytest.fixture
