@@ -37,9 +37,16 @@ from custom_components.ladda.hub import LaddaHub
 from homeassistant import config_entries
 from homeassistant.config_entries import ConfigEntryStore, ConfigSubentry
 from homeassistant.const import ATTR_ENTITY_ID, CONF_HOST, CONF_PORT
-from homeassistant.core import HomeAssistant, State
+from homeassistant.core import (
+    Event,
+    EventStateChangedData,
+    HomeAssistant,
+    State,
+    callback,
+)
 from homeassistant.helpers import device_registry as dr, entity_registry as er
 from homeassistant.helpers.entity import Entity
+from homeassistant.helpers.event import async_track_state_change_event
 from homeassistant.helpers.json import json_bytes
 from homeassistant.helpers.storage import Store
 
@@ -259,6 +266,20 @@ class LivedInHouse:
         state = self.hass.states.get(self.entity_id(platform, unique_id))
         assert state is not None, f"{platform} {unique_id} has no state"
         return state
+
+    def shown(self, platform: str, unique_id: str) -> list[str]:
+        """Return what an entity shows from now on; the list grows, in its order."""
+        shown: list[str] = []
+
+        @callback  # anything else would be told by threads, in no order
+        def note(event: Event[EventStateChangedData]) -> None:
+            if (state := event.data["new_state"]) is not None:
+                shown.append(state.state)
+
+        async_track_state_change_event(
+            self.hass, self.entity_id(platform, unique_id), note
+        )
+        return shown
 
     def entities(self, platform: str) -> dict[str, dict[str, Any]]:
         """Describe all entities of a platform, disabled ones too, for a snapshot."""

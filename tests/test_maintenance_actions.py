@@ -16,7 +16,6 @@ from custom_components.ladda import maintenance_actions
 from homeassistant.core import HomeAssistant
 from homeassistant.exceptions import HomeAssistantError
 from homeassistant.helpers import device_registry as dr
-from homeassistant.helpers.event import async_track_state_change_event
 
 from .actions import act, device_id
 from .house import STATION, LivedInHouse
@@ -151,12 +150,7 @@ async def test_firmware_is_updated_and_the_sensor_tells_how_far_it_came(
     vendors_server: str,
 ) -> None:
     sensor = f"{STATION}_firmware_status"
-    seen: list[str] = []
-    async_track_state_change_event(
-        hass,
-        house.entity_id("sensor", sensor),
-        lambda event: seen.append(event.data["new_state"].state),
-    )
+    seen = house.shown("sensor", sensor)
     charger = device_id(house)
     assert house.state("sensor", sensor).state == "unknown"
     done = await act(

@@ -18,10 +18,9 @@ from custom_components.ladda.const import (
     KIND_HELPER,
 )
 from homeassistant.const import STATE_UNAVAILABLE, STATE_UNKNOWN
-from homeassistant.core import Event, EventStateChangedData, HomeAssistant, callback
+from homeassistant.core import HomeAssistant
 from homeassistant.helpers import entity_registry as er
 from homeassistant.helpers.entity import Entity
-from homeassistant.helpers.event import async_track_state_change_event
 
 from .house import NOON, STATION, TAG, LivedInHouse, hours_ago
 
@@ -126,16 +125,8 @@ async def test_a_register_that_says_nothing_makes_no_spike(
     """#1756: from 0 back to 16 MWh the Energy dashboard would count 16 MWh."""
     await house.add_station()
     station = await house.station()
-    shown: list[str] = []
-
-    @callback
-    def note(event: Event[EventStateChangedData]) -> None:
-        if (state := event.data["new_state"]) is not None:
-            shown.append(state.state)
-
     session = await house.start(station, at=hours_ago(1), meter_wh=16_000_000)
-    energy = house.entity_id("sensor", f"{FIRST}_energy")
-    async_track_state_change_event(hass, energy, note)
+    shown = house.shown("sensor", f"{FIRST}_energy")
     for value in ("16001000", "", "0", "16002000", "none", "4294967295", "16003000"):
         noon.tick(600)
         await house.measure(station, session, Energy_Active_Import_Register=value)
@@ -196,15 +187,7 @@ async def test_what_was_kept_while_away_is_shown_as_it_comes_in_but_not_each_val
     await house.add_station()
     station = await house.station()
     session = await house.start(station, at=hours_ago(3))
-    energy = house.entity_id("sensor", f"{FIRST}_session_energy")
-    shown: list[str] = []
-
-    @callback
-    def note(event: Event[EventStateChangedData]) -> None:
-        assert event.data["new_state"] is not None
-        shown.append(event.data["new_state"].state)
-
-    stop = async_track_state_change_event(hass, [energy], note)
+    shown = house.shown("sensor", f"{FIRST}_session_energy")
     for minutes in range(1, 101):
         await house.measure(
             station,
@@ -215,7 +198,6 @@ async def test_what_was_kept_while_away_is_shown_as_it_comes_in_but_not_each_val
     await house.until(
         lambda: house.state("sensor", f"{FIRST}_session_energy").state == "10.000"
     )
-    stop()
     assert 1 <= len(shown) < 50
 
 
