@@ -105,6 +105,25 @@ async def test_a_ledger_that_is_none_is_left_alone(
     assert house_entry.error_reason_translation_key == "ledger_unusable"
 
 
+async def test_a_ledger_whose_sessions_cannot_be_read_lets_nobody_charge(
+    hass: HomeAssistant, house: LivedInHouse
+) -> None:
+    """Chargers keep what they have to tell until a backup is restored."""
+    await house.unload()
+    path = ledger_path(hass)
+    ledger = sqlite3.connect(path)
+    [size] = ledger.execute("PRAGMA page_size").fetchone()
+    where = "SELECT rootpage FROM sqlite_master WHERE name = 'session'"
+    [page] = ledger.execute(where).fetchone()
+    ledger.close()
+    with path.open("r+b") as file:
+        file.seek((page - 1) * size)
+        file.write(bytes(size))
+    assert not await hass.config_entries.async_setup(house.entry.entry_id)
+    assert house.entry.state is ConfigEntryState.SETUP_ERROR
+    assert house.entry.error_reason_translation_key == "ledger_unusable"
+
+
 # --- devices -------------------------------------------------------------------------
 
 

@@ -32,7 +32,6 @@ from .hub import LaddaConfigEntry, LaddaHub, ledger_size
 
 ENTRIES: Final = 50
 COUNTED: Final = (Kind.CLOSE, Kind.LATE_STOP, Kind.ORPHAN_STOP, Kind.RATED)
-COUNTED_UP_TO: Final = 1000
 _PRIVATE: Final = frozenset(
     {
         CONF_CERTIFICATE,
@@ -233,13 +232,9 @@ def _session(opened: OpenSession) -> dict[str, Any]:
 
 async def _ledger(hass: HomeAssistant, hub: LaddaHub) -> dict[str, Any]:
     """Tell how large the ledger is, and how often odd things happened."""
-    counts = {
-        kind.value: len(await hub.ledger.entries(kind=kind, limit=COUNTED_UP_TO))
-        for kind in COUNTED
-    }
     return {
         "bytes": await hass.async_add_executor_job(ledger_size, hass),
-        "entries": counts,
+        "entries": await hub.ledger.counts(COUNTED),
     }
 
 

@@ -63,7 +63,15 @@ from .devices import async_describe_account, async_describe_station
 from .house import house_of
 from .household import House
 from .keyring import Keyring
-from .ledger import NOBODY, Ledger, LedgerNewer, LedgerUnusable, SessionQuery, Total
+from .ledger import (
+    NOBODY,
+    Ledger,
+    LedgerError,
+    LedgerNewer,
+    LedgerUnusable,
+    SessionQuery,
+    Total,
+)
 from .limit_issues import (
     async_complain_no_more_of_limit,
     async_complain_of_limit,
@@ -224,9 +232,11 @@ class LaddaHub:
             )
             await self._async_prepare_tls()
             await self._async_listen()
-        except BaseException:
+        except BaseException as err:
             self._stop_watching()
             await self.ledger.close()
+            if isinstance(err, LedgerError):
+                raise _unusable(self.hass, err) from err
             raise
         self.entry.async_on_unload(partial(async_forget_waiting, self.hass))
         self.entry.async_on_unload(partial(async_forget_complaints, self.hass))
@@ -805,8 +815,13 @@ async def _async_open_ledger(hass: HomeAssistant) -> Ledger:
             translation_placeholders={"path": str(path)},
         ) from err
     except LedgerUnusable as err:
-        raise ConfigEntryError(
-            translation_domain=DOMAIN,
-            translation_key="ledger_unusable",
-            translation_placeholders={"path": str(path), "error": str(err)},
-        ) from err
+        raise _unusable(hass, err) from err
+
+
+def _unusable(hass: HomeAssistant, err: LedgerError) -> ConfigEntryError:
+    """Say what to do where the ledger cannot be opened, or not be read."""
+    return ConfigEntryError(
+        translation_domain=DOMAIN,
+        translation_key="ledger_unusable",
+        translation_placeholders={"path": str(ledger_path(hass)), "error": str(err)},
+    )

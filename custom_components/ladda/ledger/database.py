@@ -114,6 +114,11 @@ def make_durable(connection: Connection) -> None:
         raw.execute("PRAGMA synchronous = FULL")
 
 
+def was_closed(file: Path) -> bool:
+    """Tell whether a SQLite file was left in good order, not by a power cut."""
+    return not file.with_name(f"{file.name}-wal").exists()
+
+
 def check(connection: Connection) -> None:
     """Look through a SQLite file; raises LedgerCorrupt with the first finding."""
     if raw := _sqlite(connection):

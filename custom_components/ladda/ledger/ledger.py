@@ -41,13 +41,13 @@ class Ledger:
     async def open(cls, path: Path, *, url: str | None = None) -> Self:
         """Open the ledger in a file, or in the database that a URL names.
 
-        Makes what is missing, checks a SQLite file and brings an older ledger up
-        to date. Raises LedgerNewer, LedgerCorrupt, or LedgerUnusable for any
-        other reason.
+        Makes what is missing, looks through a SQLite file that was not closed and
+        brings an older ledger up to date. Raises LedgerNewer, LedgerCorrupt, or
+        LedgerUnusable for any other reason.
         """
         where = url if url is not None else database.url_of(path)
-        folder = path.parent if url is None else None
-        writer = Writer(lambda: _open(where, folder))
+        file = path if url is None else None
+        writer = Writer(lambda: _open(where, file))
         await writer.start()
         return cls(writer, Reader(database.reading(where)))
 
@@ -148,13 +148,16 @@ class Ledger:
         *,
         kind: str | None = None,
         station: str | None = None,
-        since: datetime | None = None,
         limit: int = 100,
     ) -> list[Entry]:
-        """Read the newest entries, newest first, received at `since` or later."""
+        """Read the newest entries, newest first."""
         return await self._reader.read(
-            queries.entries, kind=kind, station=station, since=since, limit=limit
+            queries.entries, kind=kind, station=station, limit=limit
         )
+
+    async def counts(self, kinds: Collection[str]) -> dict[str, int]:
+        """Count the entries of some kinds, of all time; readings are not counted."""
+        return await self._reader.read(queries.counts, kinds)
 
     async def prices(
         self, entity: str, since: datetime | None = None
@@ -204,14 +207,15 @@ class Ledger:
             raise LedgerError("the ledger is closed")
 
 
-def _open(where: str | URL, folder: Path | None) -> Connection:
+def _open(where: str | URL, file: Path | None) -> Connection:
     """Connect for writing and make the ledger ready; raises LedgerUnusable."""
     try:
-        if folder is not None:
-            folder.mkdir(parents=True, exist_ok=True)
+        closed = file is None or database.was_closed(file)
+        if file is not None:
+            file.parent.mkdir(parents=True, exist_ok=True)
         connection = database.writing(where).connect()
         try:
-            prepare(connection)
+            prepare(connection, closed=closed)
         except BaseException:
             connection.close()
             raise

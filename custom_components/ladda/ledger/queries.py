@@ -105,18 +105,30 @@ def entries(
     *,
     kind: str | None,
     station: str | None,
-    since: datetime | None,
     limit: int,
 ) -> list[Entry]:
     """Read the newest entries of the journal, newest first."""
     wanted = select(schema.journal).order_by(_journal.id.desc()).limit(limit)
     if kind is not None:
         wanted = wanted.where(_journal.kind == kind)
+        if kind != Kind.METER:
+            wanted = wanted.where(schema.indexed(_journal.kind))
     if station is not None:
         wanted = wanted.where(_journal.station == station)
-    if since is not None:
-        wanted = wanted.where(_journal.received_at >= since)
     return _entries(connection, wanted)
+
+
+def counts(connection: Connection, kinds: Collection[str]) -> dict[str, int]:
+    """Count the entries of some kinds, of all time.
+
+    Readings are not among them: they are in no index.
+    """
+    counted = (
+        select(_journal.kind, func.count())
+        .where(schema.indexed(_journal.kind), _journal.kind.in_(kinds))
+        .group_by(_journal.kind)
+    )
+    return dict.fromkeys(kinds, 0) | dict(connection.execute(counted).tuples().all())
 
 
 def last_received_at(connection: Connection) -> datetime | None:
