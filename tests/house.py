@@ -18,7 +18,13 @@ from freezegun.api import FrozenDateTimeFactory
 import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 
-from custom_components.ladda import alignment, desk, hub, keyring
+from custom_components.ladda import (
+    alignment,
+    desk,
+    hub as hub_module,
+    keyring,
+    known_connectors,
+)
 from custom_components.ladda.const import (
     CONF_CERTIFICATE,
     CONF_DEFAULT,
@@ -365,8 +371,10 @@ def house_entry(
 
     Stations are asked sooner than real ones would be.
     """
-    monkeypatch.setattr(hub, "CONNECTORS_SETTLE", 0.1)
-    monkeypatch.setattr(hub, "ChargingDesk", partial(desk.ChargingDesk, settle=0.05))
+    monkeypatch.setattr(known_connectors, "SETTLE", 0.1)
+    monkeypatch.setattr(
+        hub_module, "ChargingDesk", partial(desk.ChargingDesk, settle=0.05)
+    )
     monkeypatch.setattr(alignment, "BOOT_PATIENCE", 0.05)
     hass.config.config_dir = str(tmp_path)
     hass.config.currency = "SEK"

@@ -11,7 +11,8 @@ from pytest_homeassistant_custom_component.components.recorder.common import (
     async_wait_recording_done,
 )
 
-from custom_components.ladda import hub as hub_module
+from custom_components.ladda import hub as hub_module, known_connectors
+from custom_components.ladda.balances import Account
 from custom_components.ladda.billing.prices import Origin
 from custom_components.ladda.central_system.credentials import hash_password
 from custom_components.ladda.const import (
@@ -22,7 +23,7 @@ from custom_components.ladda.const import (
     KIND_HELPER,
 )
 from custom_components.ladda.desk import ChargingDesk
-from custom_components.ladda.hub import DISCOVERED, HOUSEKEEPING, Account
+from custom_components.ladda.hub import DISCOVERED, HOUSEKEEPING
 from custom_components.ladda.ledger import LedgerError
 from custom_components.ladda.polling import PACE as POLLING_PACE
 from homeassistant.components.recorder import Recorder
@@ -60,7 +61,7 @@ def look_after(hass: HomeAssistant) -> None:
 async def test_connectors_are_told_of_together_when_the_station_does_not_say_how_many(
     house: LivedInHouse, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(hub_module, "CONNECTORS_SETTLE", 0.5)
+    monkeypatch.setattr(known_connectors, "SETTLE", 0.5)
     told: list[tuple[str, int]] = []
     await house.add_station()
     stop = house.hub.async_listen_connectors(lambda *known: told.append(known))
@@ -150,7 +151,7 @@ async def test_a_session_given_to_somebody_else_moves_between_accounts(
     await house.stop(station, session, 3_000)
     await house.hub.desk.accounts.assign(session, pippi.subentry_id)
     await house.hass.async_block_till_done()
-    assert house.hub.account("user_astrid") == Account()
+    assert house.hub.balances.of("user_astrid") == Account()
     assert house.state("sensor", f"{ASTRID}_energy_total").state == "0.000"
     assert house.state("sensor", "user_user_pippi_energy_total").state == "3.000"
     assert house.state("sensor", "user_user_pippi_cost_month").state == "6.00"
@@ -165,8 +166,7 @@ async def test_another_currency_than_the_houses_is_no_money_of_it(
     station = await house.station()
     session = await house.start(station, at=hours_ago(1))
     await house.stop(station, session, 3_000)
-    hass.config.currency = "EUR"
-    await house.hub.async_update()
+    await hass.config.async_update(currency="EUR")
     await hass.async_block_till_done()
     assert house.state("sensor", f"{ASTRID}_energy_total").state == "3.000"
     assert house.state("sensor", f"{ASTRID}_cost_total").state == STATE_UNKNOWN

@@ -22,8 +22,8 @@ ROOMS = {
     "smart_charging": {"billing", "charging"},
 }
 
-# Imports every module of the rooms, and the desk that joins them, as if Ladda's root
-# package were empty, and prints what came along.
+# Imports every module of the rooms, and the desk that joins them with those beside it,
+# as if Ladda's root package were empty, and prints what came along.
 IMPORT_ALL_ROOMS = """
 import importlib, pkgutil, sys, types
 root = types.ModuleType("custom_components.ladda")
@@ -34,7 +34,8 @@ for room in sys.argv[2:]:
     package = importlib.import_module(f"{root.__name__}.{room}")
     for module in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
         importlib.import_module(module.name)
-importlib.import_module(f"{root.__name__}.desk")
+for module in ("desk", "passwords", "known_connectors", "balances"):
+    importlib.import_module(f"{root.__name__}.{module}")
 print(*(name for name in sys.modules if name.partition(".")[0] == "homeassistant"))
 """
 

@@ -262,6 +262,25 @@ async def test_a_price_that_was_not_known_is_filled_in(
     assert (part["state"], part["origin"]) == ("1.25", "manual")
 
 
+async def test_a_price_that_is_filled_in_is_seen_at_once_in_what_goes_on(
+    hass: HomeAssistant, house: LivedInHouse
+) -> None:
+    await house.add_tariff("Spot", **{CONF_DEFAULT: True}, **SPOT)
+    await house.add_station(open_to_all=True)
+    station = await house.station()
+    number = await house.start(station, at=hours_ago(2))
+    await house.measure(
+        station, number, at=hours_ago(1), Energy_Active_Import_Register=4000
+    )
+    await house.measure(station, number, Energy_Active_Import_Register=4000)
+    cost = f"{STATION}/1_session_cost"
+    assert house.state("sensor", cost).state == "unknown"
+    when = {"start": hours_ago(3).isoformat(), "end": hours_ago(0.5).isoformat()}
+    done = await act(hass, "set_price", tariff="spot", price=1.25, **when)
+    assert done == {"settled": 0}
+    assert house.state("sensor", cost).state == "5.00"
+
+
 async def test_a_state_that_was_not_known_is_filled_in(
     hass: HomeAssistant, house: LivedInHouse
 ) -> None:

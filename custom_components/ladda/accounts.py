@@ -63,7 +63,16 @@ class Accounts:
         self._listener = listener
         self._clock = clock
 
-    async def rate_again(self) -> int:
+    async def price_again(self) -> int:
+        """Price anew all that can be, for a price of the past is known.
+
+        Returns how many sessions that settles. Raises LedgerError.
+        """
+        for session in self._pricing.count_again():
+            self._listener.connector_changed(session.station, session.connector)
+        return await self._rate_again()
+
+    async def _rate_again(self) -> int:
         """Price all provisional sessions again; return how many are known now."""
         settled = 0
         for found in await self._ledger.sessions(SessionQuery(provisional=True)):
@@ -139,8 +148,7 @@ class Accounts:
         await self._pricing.book.fill(
             tariff.entity, [Fill(start, end, told)], self._clock(), tariff.has_price
         )
-        self._pricing.count_again()
-        return await self.rate_again()
+        return await self.price_again()
 
     async def _amend(self, session: Session, kind: Kind, data: dict[str, Any]) -> None:
         """Keep a session as it has become, and why."""

@@ -2,7 +2,8 @@
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection
+from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -16,32 +17,18 @@ from homeassistant.config_entries import (
     ConfigEntry,
     ConfigSubentry,
 )
-from homeassistant.const import (
-    CONF_HOST,
-    CONF_PORT,
-    EVENT_HOMEASSISTANT_STOP,
-    STATE_UNAVAILABLE,
-    STATE_UNKNOWN,
-)
-from homeassistant.core import (
-    CALLBACK_TYPE,
-    CoreState,
-    Event,
-    EventStateChangedData,
-    HomeAssistant,
-    State,
-    callback,
-)
+from homeassistant.const import CONF_HOST, CONF_PORT, EVENT_HOMEASSISTANT_STOP
+from homeassistant.core import CALLBACK_TYPE, CoreState, Event, HomeAssistant, callback
 from homeassistant.exceptions import ConfigEntryError, ConfigEntryNotReady
 from homeassistant.helpers import discovery_flow
 from homeassistant.helpers.event import (
-    async_track_state_change_event,
     async_track_time_change,
     async_track_time_interval,
 )
 from homeassistant.helpers.storage import STORAGE_DIR
 from homeassistant.util import dt as dt_util
 
+from .balances import Balances
 from .billing.rating import RunningRating
 from .central_system import CentralSystem, ServerTls, UploadReceiver
 from .charging.connector import Connector
@@ -63,15 +50,8 @@ from .devices import async_describe_account, async_describe_station
 from .house import house_of
 from .household import House
 from .keyring import Keyring
-from .ledger import (
-    NOBODY,
-    Ledger,
-    LedgerError,
-    LedgerNewer,
-    LedgerUnusable,
-    SessionQuery,
-    Total,
-)
+from .known_connectors import KnownConnectors
+from .ledger import Ledger, LedgerError, LedgerNewer, LedgerUnusable
 from .limit_issues import (
     async_complain_no_more_of_limit,
     async_complain_of_limit,
@@ -80,7 +60,7 @@ from .limit_issues import (
 )
 from .passwords import Passwords
 from .polling import PACE as POLLING_PACE
-from .price_history import async_known_prices
+from .price_watch import PriceWatch
 from .server_certificate import (
     async_complain_no_more,
     async_load_tls,
@@ -95,8 +75,6 @@ _LOGGER = logging.getLogger(__name__)
 type LaddaConfigEntry = ConfigEntry[LaddaHub]
 
 HOUSEKEEPING: Final = timedelta(minutes=1)
-# A station tells all its connectors within moments of its boot.
-CONNECTORS_SETTLE: Final = 3.0
 CATCH_UP_PACE: Final = 1.0  # s, between states that are long over
 # Strangers that wait to be adopted; who has many names does not get them all shown.
 DISCOVERED: Final = 10
@@ -110,24 +88,6 @@ UPLOAD_FAILURES: Final = frozenset(
         "permission_denied",
     }
 )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Account:
-    """What a user has charged: this month, and ever. Wh, and the house's money.
-
-    Costs are None where nothing has a price; sessions in another currency count
-    only by their energy. The `provisional` ones count sessions whose cost may
-    still change. A session counts when it has ended, and in the month of its end.
-    """
-
-    month_energy_wh: Decimal = Decimal(0)
-    month_cost: Decimal | None = None
-    month_provisional: int = 0
-    total_energy_wh: Decimal = Decimal(0)
-    total_cost: Decimal | None = None
-    provisional: int = 0
-    last_session: Session | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,31 +142,25 @@ class LaddaHub:
     ledger: Ledger
     desk: ChargingDesk
     passwords: Passwords
+    balances: Balances
+    central: CentralSystem
+    _connectors: KnownConnectors
+    _price_watch: PriceWatch
 
     def __init__(self, hass: HomeAssistant, entry: LaddaConfigEntry) -> None:
         """Take what Home Assistant gives."""
         self.hass = hass
         self.entry = entry
-        self.central: CentralSystem | None = None
         self._keyring = Keyring(hass, entry)
         self._address = _address(entry)
         self._certificate_files = certificate_files(hass, entry.data)
         self._money_and_time = _money_and_time(hass)
         self._tls: ServerTls | None = None
         self.uploads = UploadReceiver(uploads_path(hass), dt_util.utcnow)
-        self.accounts: dict[str | None, Account] = {}
-        self.month_start = dt_util.utcnow()
-        self._counting = asyncio.Lock()
-        self._watching = asyncio.Lock()
         self._taken_over: frozenset[str] = frozenset()
         self._listeners: defaultdict[Any, set[CALLBACK_TYPE]] = defaultdict(set)
         self._event_listeners: set[Callable[[HubEvent], None]] = set()
-        self._connector_listeners: set[Callable[[str, int], None]] = set()
-        self._connectors: defaultdict[str, list[int]] = defaultdict(list)
-        self._settling: dict[str, asyncio.TimerHandle] = {}
         self._catching_up: dict[tuple[str, str, int], asyncio.TimerHandle] = {}
-        self._unwatch_prices: CALLBACK_TYPE | None = None
-        self._watched: frozenset[str] | None = None
         self._stopped = False
 
     # --- life ------------------------------------------------------------------
@@ -219,25 +173,44 @@ class LaddaHub:
         async_forget_waiting(self.hass)  # of before Home Assistant restarted
         self.ledger = await _async_open_ledger(self.hass)
         try:
-            self.desk = ChargingDesk(self.ledger, self._house(), self, dt_util.utcnow)
-            self.passwords = Passwords(self.desk, self._keyring)
-            await self.desk.restore()
-            await self._async_watch_prices()
-            await self.async_count_accounts()
-            self._describe_devices()
-            for identity in self.desk.house.stations:
-                self._publish_known(identity)
-            self.central = CentralSystem(
-                self.desk, clock=dt_util.utcnow, uploads=self.uploads
-            )
-            await self._async_prepare_tls()
-            await self._async_listen()
-        except BaseException as err:
-            self._stop_watching()
-            await self.ledger.close()
-            if isinstance(err, LedgerError):
-                raise _unusable(self.hass, err) from err
-            raise
+            async with AsyncExitStack() as undo:
+                undo.push_async_callback(self.ledger.close)
+                self._wire()
+                undo.callback(self._price_watch.stop)
+                await self._async_take_up()
+                await self._async_prepare_tls()
+                await self._async_listen()
+                undo.pop_all()
+        except LedgerError as err:
+            raise _unusable(self.hass, err) from err
+        self._begin_housekeeping()
+
+    def _wire(self) -> None:
+        """Put the rooms together."""
+        self.desk = ChargingDesk(self.ledger, self._house(), self, dt_util.utcnow)
+        self.passwords = Passwords(self.desk, self._keyring)
+        self.balances = Balances(
+            self.ledger, self.currency, lambda user: self._tell(("user", user))
+        )
+        self._connectors = KnownConnectors(self.desk, self._describe_device)
+        self._price_watch = PriceWatch(
+            self.hass, self.entry, self.desk, lambda: self._tell(("prices",))
+        )
+        self.central = CentralSystem(
+            self.desk, clock=dt_util.utcnow, uploads=self.uploads
+        )
+
+    async def _async_take_up(self) -> None:
+        """Take up everything where the ledger left it."""
+        await self.desk.restore()
+        await self._price_watch.async_look()
+        await self._async_count_all()
+        self._describe_devices()
+        for identity in self.desk.house.stations:
+            self._connectors.tell(identity)
+
+    def _begin_housekeeping(self) -> None:
+        """Look after the house until the entry is unloaded."""
         self.entry.async_on_unload(partial(async_forget_waiting, self.hass))
         self.entry.async_on_unload(partial(async_forget_complaints, self.hass))
         for work, pace in (
@@ -268,7 +241,6 @@ class LaddaHub:
 
     async def _async_listen(self) -> None:
         """Open the port."""
-        assert self.central is not None
         host, port = self._address
         try:
             await self.central.start(host or None, port, self._tls)
@@ -284,40 +256,37 @@ class LaddaHub:
         if self._stopped:
             return
         self._stopped = True
-        self._stop_watching()
-        for timer in (*self._settling.values(), *self._catching_up.values()):
+        self._price_watch.stop()
+        self._connectors.stop()
+        for timer in self._catching_up.values():
             timer.cancel()
         self.desk.stop()
         self.uploads.close()
-        if self.central is not None:
-            await self.central.stop()
-        async with self._counting:
-            await self.ledger.close()
+        await self.central.stop()
+        await self.balances.close()
+        await self.ledger.close()
 
     async def async_update(self) -> None:
         """Take over what the owner changed, without disturbing any station."""
         before = self.desk.house
         house = self._house()
         self.desk.move_in(house)
-        if self.central is not None:
-            for identity in (*self.desk.links,):
-                if identity in house.stations:
-                    unwanted = not self.desk.is_online(identity)  # it lacks a password
-                else:
-                    unwanted = (
-                        identity in before.stations or identity in house.turned_away
-                    )
-                if unwanted:
-                    self.central.drop(identity)
+        for identity in (*self.desk.links,):
+            if identity in house.stations:
+                unwanted = not self.desk.is_online(identity)  # it lacks a password
+            else:
+                unwanted = identity in before.stations or identity in house.turned_away
+            if unwanted:
+                self.central.drop(identity)
         for identity in before.stations.keys() - house.stations.keys():
-            self._connectors.pop(identity, None)
+            self._connectors.forget(identity)
         self._describe_devices()
         for identity in house.stations.keys() - before.stations.keys():
-            self._publish_connectors(identity)
+            self._connectors.look(identity)
         async_forget_known(self.hass, house.directory)
         async_forget_gone(self.hass, self.entry)
-        await self._async_watch_prices()
-        await self.async_count_accounts()
+        await self._price_watch.async_look()
+        await self._async_count_all()
         self._tell(("house",))
 
     @property
@@ -339,7 +308,7 @@ class LaddaHub:
         """Look after what nobody reports: what is over, a renewed certificate."""
         await self.desk.close_forgotten()
         await self.desk.reservations.end_expired()
-        await self._async_watch_prices()  # an ended session may need none any more
+        await self._price_watch.async_look()  # an ended session may need none any more
         if self._tls is not None:
             await async_look_after(self.hass, self._tls)
 
@@ -349,154 +318,29 @@ class LaddaHub:
 
     async def _async_begin_day(self, _: datetime) -> None:
         """Count anew, for a month may have begun."""
-        await self.async_count_accounts()
+        await self._async_count_all()
 
-    # --- prices --------------------------------------------------------------------
-
-    async def _async_watch_prices(self) -> None:
-        """Watch the helpers that tariffs and open sessions take their prices from."""
-        async with self._watching:
-            wanted = self.desk.price_helpers()
-            if wanted != self._watched:
-                await self._async_watch(wanted)
-
-    async def _async_watch(self, wanted: frozenset[str]) -> None:
-        """Watch these helpers and no others; look back where a gap is."""
-        gaps = await self.desk.watch_prices(
-            wanted, await self.ledger.last_received_at()
-        )
-        self._stop_watching()  # not before: prices may have changed meanwhile
-        self._unwatch_prices = async_track_state_change_event(
-            self.hass, wanted, self._on_price_change
-        )
-        self._watched = wanted
-        now = dt_util.utcnow()
-        for entity in wanted:
-            if (state := self.hass.states.get(entity)) is not None:
-                await self._async_observe(state, now)
-        for entity, since in gaps.items():
-            self.entry.async_create_background_task(
-                self.hass,
-                self._async_look_back(entity, since, now),
-                f"{DOMAIN} prices of {entity}",
-            )
-
-    def _stop_watching(self) -> None:
-        """Watch no helper any more."""
-        self._watched = None
-        if self._unwatch_prices is not None:
-            self._unwatch_prices()
-            self._unwatch_prices = None
-
-    @callback
-    def _on_price_change(self, event: Event[EventStateChangedData]) -> None:
-        """A helper shows another price."""
-        if event.data["entity_id"] not in self.desk.prices.watched:
-            return  # it has just been left
-        state = event.data["new_state"]
-        if state is None:
-            gone = State(event.data["entity_id"], STATE_UNAVAILABLE)
-            at = event.time_fired
-        else:
-            gone, at = state, state.last_updated
-        self.entry.async_create_task(
-            self.hass,
-            self._async_observe(gone, at),
-            f"{DOMAIN} price",
-            eager_start=True,
-        )
-
-    async def _async_observe(self, state: State, at: datetime) -> None:
-        """Note what a helper shows."""
-        shown = (
-            None if state.state in (STATE_UNAVAILABLE, STATE_UNKNOWN) else state.state
-        )
-        unit = state.attributes.get("unit_of_measurement")
-        if await self.desk.prices.observe(state.entity_id, at, shown, unit):
-            await self._async_price_again()
-        self._tell(("prices",))
-
-    async def _async_look_back(
-        self, entity: str, since: datetime, until: datetime
-    ) -> None:
-        """Fill a gap with what the recorder knows of it."""
-        fills = await async_known_prices(self.hass, entity, since, until)
-        await self.desk.prices.fill(entity, fills, until)
-        await self._async_price_again()
-
-    async def _async_price_again(self) -> None:
-        """Price everything again that can be, for a price of the past is known."""
-        self.desk.pricing.count_again()
-        for identity, station in self.desk.stations.items():
-            for opened in station.open.values():
-                self.connector_changed(identity, opened.session.connector)
-        await self.desk.accounts.rate_again()
-
-    # --- accounts --------------------------------------------------------------------
-
-    async def async_count_accounts(self) -> None:
+    async def _async_count_all(self) -> None:
         """Add up everybody's account from the ledger."""
-        self.month_start = dt_util.start_of_local_day().replace(day=1)
-        await self._async_count({None, *await self.ledger.users(), *self._users()})
-
-    def _users(self) -> set[str]:
-        """Return the users who live here, by id."""
-        return {user.id for user in self.desk.house.directory.users}
-
-    async def _async_count(self, users: Collection[str | None]) -> None:
-        """Add up accounts and tell of them."""
-        async with self._counting:
-            for user in users:
-                if self._stopped:
-                    return
-                self.accounts[user] = await self._async_account(user)
-        for user in users:
-            self._tell(("user", user))
-
-    async def _async_account(self, user: str | None) -> Account:
-        """Add up one user's account."""
-        whose = user or NOBODY
-        since = dt_util.as_utc(self.month_start)
-        ever = await self.ledger.totals(user=whose)
-        month = await self.ledger.totals(user=whose, since=since)
-        query = SessionQuery(user=whose, open=False, limit=1)
-        newest = await self.ledger.sessions(query)
-        return Account(
-            month_energy_wh=sum((total.energy_wh for total in month), Decimal(0)),
-            month_cost=self._cost(month),
-            month_provisional=sum(total.provisional for total in month),
-            total_energy_wh=sum((total.energy_wh for total in ever), Decimal(0)),
-            total_cost=self._cost(ever),
-            provisional=sum(total.provisional for total in ever),
-            last_session=newest[0] if newest else None,
-        )
-
-    def _cost(self, totals: Iterable[Total]) -> Decimal | None:
-        """Add up the costs that are in the house's currency; None: there are none."""
-        costs = [total.cost for total in totals if total.currency == self.currency]
-        known = [cost for cost in costs if cost is not None]
-        return sum(known, Decimal(0)) if known else None
-
-    def account(self, user: str | None) -> Account:
-        """Return a user's account."""
-        return self.accounts.get(user, Account())
+        month_start = dt_util.start_of_local_day().replace(day=1)
+        users = {user.id for user in self.desk.house.directory.users}
+        await self.balances.begin_month(month_start, users)
 
     # --- what the desk tells -----------------------------------------------------------
 
     @callback
     def station_changed(self, identity: str) -> None:
         """A station came, went, or told something new about itself."""
-        self._publish_connectors(identity)
+        self._connectors.look(identity)
         self._describe_device(identity)
         self._tell(("station", identity))
-        for connector in self._connectors[identity]:
+        for connector in self._connectors.of(identity):
             self._tell(("connector", identity, connector))
 
     @callback
     def connector_changed(self, identity: str, connector: int) -> None:
         """Something about a connector, or its session, changed."""
-        if connector not in self._connectors[identity]:
-            self._publish_connectors(identity)
+        self._connectors.met(identity, connector)
         self._tell(("connector", identity, connector))
         if connector == 0:
             self._tell(("station", identity))
@@ -507,8 +351,7 @@ class LaddaHub:
 
         What a station kept while it was away is shown now and then as it comes in.
         """
-        if connector not in self._connectors[identity]:
-            self._publish_connectors(identity)
+        self._connectors.met(identity, connector)
         topic = ("meter", identity, connector)
         if live:
             self._tell(topic)
@@ -550,7 +393,7 @@ class LaddaHub:
     def accounts_changed(self, users: Collection[str | None]) -> None:
         """What users owe changed."""
         self.entry.async_create_task(
-            self.hass, self._async_count(users), f"{DOMAIN} accounts"
+            self.hass, self.balances.count(users), f"{DOMAIN} accounts"
         )
 
     @callback
@@ -653,16 +496,7 @@ class LaddaHub:
         self, tell: Callable[[str, int], None]
     ) -> CALLBACK_TYPE:
         """Call `tell` with every connector that there is and that will be."""
-        for identity, numbers in self._connectors.items():
-            for number in numbers:
-                tell(identity, number)
-        self._connector_listeners.add(tell)
-
-        @callback
-        def stop() -> None:
-            self._connector_listeners.discard(tell)
-
-        return stop
+        return self._connectors.listen(tell)
 
     def _tell(self, topic: Any) -> None:
         """Tell who listens to a topic."""
@@ -686,7 +520,7 @@ class LaddaHub:
 
     def connectors(self, identity: str) -> list[int]:
         """Return the numbers of the connectors that have been published."""
-        return list(self._connectors[identity])
+        return self._connectors.of(identity)
 
     @property
     def currency(self) -> str:
@@ -722,56 +556,6 @@ class LaddaHub:
         return self.desk.pricing.running(opened)
 
     @callback
-    def _publish_connectors(self, identity: str) -> None:
-        """Make a station's connectors known, once it is clear how many there are."""
-        if identity not in self.desk.house.stations:
-            return
-        told = self.desk.capabilities(identity).connectors
-        if told or self._connectors[identity]:
-            self._publish_known(identity)
-        elif identity not in self._settling and self._known_connectors(identity):
-            self._settling[identity] = self.hass.loop.call_later(
-                CONNECTORS_SETTLE, self._publish_settled, identity
-            )
-
-    @callback
-    def _publish_settled(self, identity: str) -> None:
-        """Publish the connectors that a station has told of meanwhile."""
-        del self._settling[identity]
-        if identity in self.desk.house.stations:
-            self._publish_known(identity)
-
-    def _known_connectors(self, identity: str) -> set[int]:
-        """Return the connectors that a station has used or says that it has.
-
-        They are numbered from 1 (OCPP 1.6 §3.8): once its settings have been read, a
-        station has that one, whatever it says.
-        """
-        station = self.station(identity)
-        least = 1 if station.settings else 0
-        told = self.desk.capabilities(identity).connectors or least
-        seen = {number for number in station.connectors if number}
-        return seen | set(range(1, min(told, 16) + 1))
-
-    @callback
-    def _publish_known(self, identity: str) -> None:
-        """Publish all connectors that are known now."""
-        self._publish(identity, self._known_connectors(identity))
-
-    @callback
-    def _publish(self, identity: str, numbers: Iterable[int]) -> None:
-        """Tell of connectors that are new."""
-        known = self._connectors[identity]
-        fresh = sorted(set(numbers) - set(known))
-        if not fresh:
-            return
-        known.extend(fresh)
-        self._describe_device(identity)
-        for number in fresh:
-            for tell in tuple(self._connector_listeners):
-                tell(identity, number)
-
-    @callback
     def _describe_devices(self) -> None:
         """Keep the devices of everybody and everything in the house."""
         for identity in self.desk.house.stations:
@@ -789,7 +573,7 @@ class LaddaHub:
                 self.entry,
                 subentry,
                 self.desk.stations[identity].info,
-                self._connectors[identity],
+                self._connectors.of(identity),
             )
 
 

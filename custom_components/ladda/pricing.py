@@ -25,12 +25,17 @@ class Pricing:
         self._stations = stations
         self._running: dict[int, RunningRating] = {}
 
-    def count_again(self) -> None:
-        """Count the running costs of all open sessions anew."""
+    def count_again(self) -> list[Session]:
+        """Count the running costs of all open sessions anew; return these."""
         self._running.clear()
-        for station in self._stations.values():
-            for opened in station.open.values():
-                self.count(opened)
+        going_on = [
+            opened
+            for station in self._stations.values()
+            for opened in station.open.values()
+        ]
+        for opened in going_on:
+            self.count(opened)
+        return [opened.session for opened in going_on]
 
     def count(self, opened: OpenSession) -> None:
         """Count an open session's running cost anew."""

@@ -26,6 +26,7 @@ from homeassistant.core import HomeAssistant, callback
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 from homeassistant.util import dt as dt_util
 
+from .balances import Account
 from .billing.currency import rounded
 from .charging.connector import Connector
 from .charging.model import ConnectorStatus, FirmwareStatus, Job, Measurand, Phase
@@ -40,7 +41,7 @@ from .entity import (
     async_add_for_connectors,
     async_add_for_subentries,
 )
-from .hub import Account, LaddaConfigEntry, LaddaHub
+from .hub import LaddaConfigEntry, LaddaHub
 
 # Nothing is polled.
 PARALLEL_UPDATES = 0
@@ -564,7 +565,9 @@ ACCOUNT_SENSORS: Final = (
         state_class=SensorStateClass.TOTAL,
         native_unit_of_measurement=UnitOfEnergy.KILO_WATT_HOUR,
         suggested_display_precision=2,
-        read=lambda hub, account: Shown(_kwh(account.month_energy_wh), hub.month_start),
+        read=lambda hub, account: Shown(
+            _kwh(account.month_energy_wh), hub.balances.month_start
+        ),
     ),
     AccountSensorDescription(
         key="cost_month",
@@ -573,7 +576,7 @@ ACCOUNT_SENSORS: Final = (
         state_class=SensorStateClass.TOTAL,
         read=lambda hub, account: Shown(
             _account_cost(account.month_cost, account.month_energy_wh, hub),
-            hub.month_start,
+            hub.balances.month_start,
             {"provisional": account.month_provisional > 0},
         ),
     ),
@@ -625,7 +628,7 @@ class AccountSensor(LaddaSensor):
     @override
     def _read(self) -> Shown:
         """Read the account."""
-        return self.entity_description.read(self.hub, self.hub.account(self.user))
+        return self.entity_description.read(self.hub, self.hub.balances.of(self.user))
 
 
 # --- tariffs -------------------------------------------------------------------------
