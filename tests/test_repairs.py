@@ -1,4 +1,4 @@
-"""What is shown among the repairs: unknown tags, and limits that are not obeyed."""
+"""What is under Repairs: unknown tags, limits not obeyed, helpers that are gone."""
 
 from dataclasses import replace
 from datetime import timedelta
@@ -6,26 +6,35 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+from pytest_homeassistant_custom_component.common import async_fire_time_changed
 
 from custom_components.ladda import limit_watch
 from custom_components.ladda.const import (
     CONF_ACTIVE,
+    CONF_ENTITY,
+    CONF_KIND,
+    CONF_PRICE,
     CONF_TAGS,
     DOMAIN,
+    KIND_FIXED,
+    KIND_HELPER,
     SUBENTRY_STATION,
     SUBENTRY_USER,
 )
+from custom_components.ladda.hub import HOUSEKEEPING
 from custom_components.ladda.unknown_tags import WAITING
 from homeassistant.components.repairs import RepairsFlowResult
 from homeassistant.config_entries import SOURCE_USER
-from homeassistant.const import CONF_NAME
-from homeassistant.core import HomeAssistant
+from homeassistant.const import CONF_NAME, STATE_UNAVAILABLE
+from homeassistant.core import CoreState, HomeAssistant
 from homeassistant.data_entry_flow import FlowResultType, InvalidData
 from homeassistant.helpers import issue_registry as ir
 from homeassistant.setup import async_setup_component
+from homeassistant.util import dt as dt_util
 
 from .house import STATION, TAG, LivedInHouse
 
+HELPER = "sensor.spot_price"
 ABOUT = {"tag": TAG, "station": "Garage"}
 
 
@@ -251,3 +260,59 @@ async def test_nobody_complains_of_a_charger_that_is_not_watched(
         [subentry] = unruly.hub.subentries(SUBENTRY_STATION)
         await unruly.remove(subentry)
     assert issues(unruly.hass) == []
+
+
+# --- price helpers that are gone ---------------------------------------------------------
+
+
+async def look(house: LivedInHouse) -> list[ir.IssueEntry]:
+    """Let the minute pass after which the house is looked after."""
+    async_fire_time_changed(house.hass, dt_util.utcnow() + 2 * HOUSEKEEPING)
+    await house.hass.async_block_till_done()
+    return issues(house.hass)
+
+
+async def test_a_helper_that_is_gone_is_an_issue_until_it_is_back(
+    hass: HomeAssistant, house: LivedInHouse
+) -> None:
+    """Renamed, say: until somebody sees to it, nothing charged has a price."""
+    hass.states.async_set(HELPER, "1.00", {"unit_of_measurement": "SEK/kWh"})
+    await house.add_tariff()
+    await house.add_tariff("Spot", **{CONF_KIND: KIND_HELPER, CONF_ENTITY: HELPER})
+    assert await look(house) == []
+    hass.states.async_set(HELPER, STATE_UNAVAILABLE)  # its device may be away
+    assert await look(house) == []
+    hass.states.async_remove(HELPER)
+    [issue] = await look(house)
+    assert issue.translation_key == "helper_gone"
+    assert issue.translation_placeholders == {"tariff": "Spot", "entity": HELPER}
+    hass.states.async_set(HELPER, "2.00", {"unit_of_measurement": "SEK/kWh"})
+    assert await look(house) == []
+
+
+@pytest.mark.parametrize("end", ["unloaded", "removed", "fixed"])
+async def test_nobody_misses_a_helper_that_no_tariff_uses(
+    house: LivedInHouse, end: str
+) -> None:
+    tariff = await house.add_tariff(**{CONF_KIND: KIND_HELPER, CONF_ENTITY: HELPER})
+    assert len(await look(house)) == 1
+    if end == "unloaded":
+        await house.unload()
+    elif end == "removed":
+        await house.remove(tariff)
+    else:
+        house.hass.config_entries.async_update_subentry(
+            house.entry, tariff, data={CONF_KIND: KIND_FIXED, CONF_PRICE: "2.50"}
+        )
+        await house.hass.async_block_till_done()
+    assert issues(house.hass) == []
+
+
+async def test_a_helper_is_not_missed_before_home_assistant_has_started(
+    hass: HomeAssistant, house: LivedInHouse
+) -> None:
+    hass.set_state(CoreState.starting)
+    await house.add_tariff(**{CONF_KIND: KIND_HELPER, CONF_ENTITY: HELPER})
+    assert await look(house) == []
+    hass.set_state(CoreState.running)
+    assert len(await look(house)) == 1

@@ -47,6 +47,7 @@ from .const import (
 )
 from .desk import ChargingDesk
 from .devices import async_describe_account, async_describe_station
+from .helper_issues import async_miss_helpers, async_miss_no_helpers
 from .house import house_of
 from .household import House
 from .keyring import Keyring
@@ -213,6 +214,7 @@ class LaddaHub:
         """Look after the house until the entry is unloaded."""
         self.entry.async_on_unload(partial(async_forget_waiting, self.hass))
         self.entry.async_on_unload(partial(async_forget_complaints, self.hass))
+        self.entry.async_on_unload(partial(async_miss_no_helpers, self.hass))
         for work, pace in (
             (self._async_keep_house, HOUSEKEEPING),
             (self._async_ask_the_silent, POLLING_PACE),
@@ -285,6 +287,7 @@ class LaddaHub:
             self._connectors.look(identity)
         async_forget_known(self.hass, house.directory)
         async_forget_gone(self.hass, self.entry)
+        async_miss_helpers(self.hass, self.entry)
         await self._price_watch.async_look()
         await self._async_count_all()
         self._tell(("house",))
@@ -309,6 +312,7 @@ class LaddaHub:
         await self.desk.close_forgotten()
         await self.desk.reservations.end_expired()
         await self._price_watch.async_look()  # an ended session may need none any more
+        async_miss_helpers(self.hass, self.entry)
         if self._tls is not None:
             await async_look_after(self.hass, self._tls)
 

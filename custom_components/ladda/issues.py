@@ -1,5 +1,7 @@
 """Our issues under Repairs, by what their ids begin with: it says of which kind they are."""
 
+from collections.abc import Collection
+
 from homeassistant.core import HomeAssistant, callback
 from homeassistant.helpers import issue_registry as ir
 
@@ -14,3 +16,13 @@ def async_issues(hass: HomeAssistant, prefix: str) -> list[ir.IssueEntry]:
         for (domain, issue_id), issue in ir.async_get(hass).issues.items()
         if domain == DOMAIN and issue_id.startswith(prefix)
     ]
+
+
+@callback
+def async_take_back(
+    hass: HomeAssistant, prefix: str, *, but: Collection[str] = ()
+) -> None:
+    """Take back our issues of a kind, but for some, by their ids."""
+    for issue in async_issues(hass, prefix):
+        if issue.issue_id not in but:
+            ir.async_delete_issue(hass, DOMAIN, issue.issue_id)
