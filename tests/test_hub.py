@@ -300,17 +300,23 @@ async def test_what_a_helper_shows_while_no_tariff_uses_it_is_not_taken_for_know
 
 
 async def test_a_helper_is_watched_as_soon_as_the_ledger_can_be_read(
-    hass: HomeAssistant, house: LivedInHouse, monkeypatch: pytest.MonkeyPatch
+    hass: HomeAssistant,
+    house: LivedInHouse,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     with monkeypatch.context() as unheard:
         unheard.setattr(house.hub, "async_update", AsyncMock())
-        await house.add_tariff(**{CONF_KIND: KIND_HELPER, CONF_ENTITY: HELPER})
+        helper = {CONF_KIND: KIND_HELPER, CONF_ENTITY: HELPER}
+        tariff = await house.add_tariff(**helper)
     with monkeypatch.context() as failing:
         unread = AsyncMock(side_effect=LedgerError("no disk"))
         failing.setattr(house.hub.ledger, "prices", unread)
-        with pytest.raises(LedgerError):
-            await house.hub.async_update()
+        await house.hub.async_update()
+    assert "Prices are watched another time: no disk" in caplog.text
     assert house.hub.desk.prices.watched == frozenset()
+    await hass.async_block_till_done()  # what needs no ledger is done
+    assert house.state("sensor", f"tariff_{tariff.subentry_id}_price")
     look_after(hass)
     await house.until(lambda: house.hub.desk.prices.watched == {HELPER})
 

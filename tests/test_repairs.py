@@ -275,7 +275,7 @@ async def look(house: LivedInHouse) -> list[ir.IssueEntry]:
 async def test_a_helper_that_is_gone_is_an_issue_until_it_is_back(
     hass: HomeAssistant, house: LivedInHouse
 ) -> None:
-    """Renamed, say: until somebody sees to it, nothing charged has a price."""
+    """Until somebody sees to it, nothing that is charged has a price."""
     hass.states.async_set(HELPER, "1.00", {"unit_of_measurement": "SEK/kWh"})
     await house.add_tariff()
     await house.add_tariff("Spot", **{CONF_KIND: KIND_HELPER, CONF_ENTITY: HELPER})

@@ -68,7 +68,8 @@ class Accounts:
 
         Returns how many sessions that settles. Raises LedgerError.
         """
-        for session in self._pricing.count_again():
+        self._pricing.count_again()
+        for session in self._pricing.going_on():
             self._listener.connector_changed(session.station, session.connector)
         return await self._rate_again()
 
@@ -121,15 +122,29 @@ class Accounts:
                 await self._pricing.have_prices_for(session)
             elif (rating := await self._pricing.rating(session)) is not None:
                 session = with_cost(session, rating)
-            data = {
-                "user": theirs.user,
-                "user_name": theirs.user_name,
-                "tariff": theirs.tariff,
-                "currency": theirs.currency,
-            }
-            await self._amend(session, Kind.ASSIGN, data)
+            await self._amend(session, Kind.ASSIGN, _terms_of(session))
         self._listener.accounts_changed([before, session.user])
         return session
+
+    async def follow(self, helper: str, new: str) -> None:
+        """Go on with a price helper under another id; raises LedgerError.
+
+        Sessions that go on take their prices from it, as they did before.
+        """
+        if helper not in self._pricing.book.watched:
+            return
+        await self._pricing.book.rename(helper, new)
+        for found in self._pricing.going_on():
+            async with self._place.lock(found.station):
+                opened = self._place.station_of(found.station).open.get(found.id)
+                if opened is None or opened.session.tariff is None:
+                    continue
+                tariff = Tariff.from_data(opened.session.tariff)
+                if tariff.entity != helper:
+                    continue
+                renamed = tariff.with_entity(new).as_data()
+                session = replace(opened.session, tariff=renamed)
+                await self._amend(session, Kind.ASSIGN, _terms_of(session))
 
     async def set_price(
         self,
@@ -161,3 +176,13 @@ class Accounts:
             self._pricing.count(station.open[session.id])
         self._listener.connector_changed(session.station, session.connector)
         self._listener.accounts_changed([session.user])
+
+
+def _terms_of(session: Session) -> dict[str, Any]:
+    """Write for the journal on whose account a session is, and on what terms."""
+    return {
+        "user": session.user,
+        "user_name": session.user_name,
+        "tariff": session.tariff,
+        "currency": session.currency,
+    }

@@ -2,8 +2,8 @@
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Callable, Collection
-from contextlib import AsyncExitStack
+from collections.abc import Callable, Collection, Iterator
+from contextlib import AsyncExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -62,6 +62,7 @@ from .limit_issues import (
 from .passwords import Passwords
 from .polling import PACE as POLLING_PACE
 from .price_watch import PriceWatch
+from .renames import async_follow_renames
 from .server_certificate import (
     async_complain_no_more,
     async_load_tls,
@@ -215,6 +216,9 @@ class LaddaHub:
         self.entry.async_on_unload(partial(async_forget_waiting, self.hass))
         self.entry.async_on_unload(partial(async_forget_complaints, self.hass))
         self.entry.async_on_unload(partial(async_miss_no_helpers, self.hass))
+        self.entry.async_on_unload(
+            async_follow_renames(self.hass, self.entry, self.desk)
+        )
         for work, pace in (
             (self._async_keep_house, HOUSEKEEPING),
             (self._async_ask_the_silent, POLLING_PACE),
@@ -288,8 +292,10 @@ class LaddaHub:
         async_forget_known(self.hass, house.directory)
         async_forget_gone(self.hass, self.entry)
         async_miss_helpers(self.hass, self.entry)
-        await self._price_watch.async_look()
-        await self._async_count_all()
+        with _or_later("Prices are watched"):
+            await self._price_watch.async_look()
+        with _or_later("Accounts are added up"):
+            await self._async_count_all()
         self._tell(("house",))
 
     @property
@@ -311,7 +317,8 @@ class LaddaHub:
         """Look after what nobody reports: what is over, a renewed certificate."""
         await self.desk.close_forgotten()
         await self.desk.reservations.end_expired()
-        await self._price_watch.async_look()  # an ended session may need none any more
+        with _or_later("Prices are watched"):  # an ended session may need none any more
+            await self._price_watch.async_look()
         async_miss_helpers(self.hass, self.entry)
         if self._tls is not None:
             await async_look_after(self.hass, self._tls)
@@ -322,7 +329,8 @@ class LaddaHub:
 
     async def _async_begin_day(self, _: datetime) -> None:
         """Count anew, for a month may have begun."""
-        await self._async_count_all()
+        with _or_later("Accounts are added up"):
+            await self._async_count_all()
 
     async def _async_count_all(self) -> None:
         """Add up everybody's account from the ledger."""
@@ -397,8 +405,13 @@ class LaddaHub:
     def accounts_changed(self, users: Collection[str | None]) -> None:
         """What users owe changed."""
         self.entry.async_create_task(
-            self.hass, self.balances.count(users), f"{DOMAIN} accounts"
+            self.hass, self._async_count(users), f"{DOMAIN} accounts"
         )
+
+    async def _async_count(self, users: Collection[str | None]) -> None:
+        """Add up accounts."""
+        with _or_later("Accounts are added up"):
+            await self.balances.count(users)
 
     @callback
     def token_presented(
@@ -579,6 +592,15 @@ class LaddaHub:
                 self.desk.stations[identity].info,
                 self._connectors.of(identity),
             )
+
+
+@contextmanager
+def _or_later(what: str) -> Iterator[None]:
+    """Go on where the ledger refuses: what was to be done is done another time."""
+    try:
+        yield
+    except LedgerError as err:
+        _LOGGER.warning("%s another time: %s", what, err)
 
 
 def _address(entry: LaddaConfigEntry) -> tuple[str, int]:

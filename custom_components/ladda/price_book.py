@@ -2,6 +2,7 @@
 
 from asyncio import Lock
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from datetime import datetime
 from typing import Final, NamedTuple
 
@@ -106,6 +107,24 @@ class PriceBook:
         if entity in self._showing:
             await self.observe(entity, at, *_NOTHING)
             del self._showing[entity]
+
+    async def rename(self, entity: str, new: str) -> None:
+        """Go on with a watched helper under another id, with all that is known of it.
+
+        Raises LedgerError, and nothing has changed.
+        """
+        async with self._learning:
+            await self.keep()
+            rows = [
+                replace(row, entity=new)
+                for row in await self._ledger.prices(entity, None)
+            ]
+            await self._ledger.commit(prices=rows)
+            _take_in(self._at_hand(new), rows)
+            self._since[new] = min(self._since[entity], *(row.at for row in rows))
+            if entity in self._showing:
+                self._showing[new] = self._showing[entity]
+            self._watched.add(new)
 
     async def observe(
         self, entity: str, at: datetime, state: str | None, unit: str | None

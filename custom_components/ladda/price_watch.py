@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable
 from datetime import datetime
+import logging
 
 from homeassistant.config_entries import ConfigEntry
 from homeassistant.const import STATE_UNAVAILABLE, STATE_UNKNOWN
@@ -19,7 +20,10 @@ from homeassistant.util import dt as dt_util
 
 from .const import DOMAIN
 from .desk import ChargingDesk
+from .ledger import LedgerError
 from .price_history import async_known_prices
+
+_LOGGER = logging.getLogger(__name__)
 
 
 class PriceWatch:
@@ -88,11 +92,16 @@ class PriceWatch:
         else:
             gone, at = state, state.last_updated
         self._entry.async_create_task(
-            self._hass,
-            self._async_observe(gone, at),
-            f"{DOMAIN} price",
-            eager_start=True,
+            self._hass, self._async_hear(gone, at), f"{DOMAIN} price", eager_start=True
         )
+
+    async def _async_hear(self, state: State, at: datetime) -> None:
+        """Note what a helper shows from now on; what the ledger refuses, later."""
+        try:
+            await self._async_observe(state, at)
+        except LedgerError as err:
+            _LOGGER.warning("What %s shows is kept later: %s", state.entity_id, err)
+            self._tell()
 
     async def _async_observe(self, state: State, at: datetime) -> None:
         """Note what a helper shows."""

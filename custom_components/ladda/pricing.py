@@ -25,17 +25,20 @@ class Pricing:
         self._stations = stations
         self._running: dict[int, RunningRating] = {}
 
-    def count_again(self) -> list[Session]:
-        """Count the running costs of all open sessions anew; return these."""
-        self._running.clear()
-        going_on = [
-            opened
+    def going_on(self) -> list[Session]:
+        """Return all open sessions."""
+        return [
+            opened.session
             for station in self._stations.values()
             for opened in station.open.values()
         ]
-        for opened in going_on:
-            self.count(opened)
-        return [opened.session for opened in going_on]
+
+    def count_again(self) -> None:
+        """Count the running costs of all open sessions anew."""
+        self._running.clear()
+        for station in self._stations.values():
+            for opened in station.open.values():
+                self.count(opened)
 
     def count(self, opened: OpenSession) -> None:
         """Count an open session's running cost anew."""

@@ -1,7 +1,7 @@
 """A tariff: what a kilowatt-hour costs, and by which rule."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any, NamedTuple, Self
 
@@ -67,6 +67,11 @@ class Tariff:
     def entity(self) -> str | None:
         """The helper that the price comes from, None for a fixed price."""
         return None if isinstance(self.energy, FixedPrice) else self.energy.entity
+
+    def with_entity(self, entity: str) -> Self:
+        """The same tariff, whose helper has another id now."""
+        assert not isinstance(self.energy, FixedPrice)
+        return replace(self, energy=replace(self.energy, entity=entity))
 
     def unit_price(self, observation: Observation | None) -> Decimal | None:
         """The exact price in currency per kWh, VAT included, under `observation`.
