@@ -365,6 +365,9 @@ async def test_a_charger_that_says_little_goes_by_its_identity(
     assert menu["description_placeholders"]["serial"] == "–"
     form = await choose(house.hass, menu, "adopt")
     assert form["data_schema"]({})[CONF_NAME] == STATION
+    await configure(house.hass, form, name="  ")
+    [subentry] = house.entry.get_subentries_of_type(SUBENTRY_STATION)
+    assert subentry.title == STATION
 
 
 async def test_a_charger_that_was_turned_away_stays_outside(

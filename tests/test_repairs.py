@@ -112,6 +112,16 @@ async def test_an_unknown_tag_is_given_to_a_new_user(refused: LivedInHouse) -> N
     assert await refused.stations["GARAGE-1"].present_tag(1, TAG) == "Accepted"
 
 
+async def test_a_new_user_has_a_name(refused: LivedInHouse) -> None:
+    form = await fix(refused.hass)
+    assert not form["errors"]
+    form = await fill_in(refused.hass, form, name="  ")
+    assert form["errors"] == {CONF_NAME: "invalid_name"}
+    await fill_in(refused.hass, form, name=" Bo ")
+    [user] = refused.entry.get_subentries_of_type(SUBENTRY_USER)
+    assert user.title == "Bo"
+
+
 async def test_a_tag_goes_to_nobody_who_is_not_chosen_or_not_there(
     refused: LivedInHouse,
 ) -> None:

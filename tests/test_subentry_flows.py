@@ -238,7 +238,7 @@ async def test_a_charger_without_a_name_goes_by_its_identity_again(
     house: LivedInHouse,
 ) -> None:
     station = await house.add_station(name="Garage")
-    await fill_in(house, await change(house, station))
+    await fill_in(house, await change(house, station), name="  ")
     assert station.title == STATION
 
 
@@ -285,6 +285,18 @@ async def test_a_user_needs_nothing_but_a_name(house: LivedInHouse) -> None:
         CONF_VALID_FROM: None,
         CONF_VALID_UNTIL: None,
     }
+
+
+@pytest.mark.parametrize("name", ["", "  ", "x" * 256])
+async def test_a_user_has_a_name_that_can_be_shown(
+    house: LivedInHouse, name: str
+) -> None:
+    flow = await add(house, SUBENTRY_USER)
+    flow = await fill_in(house, flow, name=name, tags=["AA"])
+    assert flow["errors"] == {CONF_NAME: "invalid_name"}
+    assert shown(flow)[CONF_TAGS] == ["AA"]
+    await fill_in(house, flow, name=" Åsa 🚗 ")
+    assert newest(house).title == "Åsa 🚗"
 
 
 async def test_a_user_has_tags_a_tariff_a_person_and_a_time(
@@ -518,6 +530,17 @@ async def add_terms(house: LivedInHouse, kind: str, **more: Any) -> SubentryFlow
     return await fill_in(
         house, flow, **{"name": "Home", "kind": kind, "markups": {}, **more}
     )
+
+
+@pytest.mark.parametrize("name", ["", "  ", "x" * 256])
+async def test_a_tariff_has_a_name_that_can_be_shown(
+    house: LivedInHouse, name: str
+) -> None:
+    flow = await add_terms(house, "fixed", name=name)
+    assert flow["errors"] == {CONF_NAME: "invalid_name"}
+    flow = await fill_in(house, flow, name=" Home ", kind="fixed", markups={})
+    await fill_in(house, flow, price="1")
+    assert newest(house).title == "Home"
 
 
 @pytest.mark.parametrize("typed", ["1,25", "1.25", " 1.25 ", "1.250", "0 001,25"])

@@ -39,6 +39,7 @@ from .const import (
     SUBENTRY_TARIFF,
     SUBENTRY_USER,
 )
+from .forms import name_in
 from .hub import LaddaConfigEntry
 from .server_certificate import async_check_certificates
 from .station_flow import (
@@ -231,7 +232,7 @@ class LaddaConfigFlow(ConfigFlow, domain=DOMAIN):
         entry = self._house()
         identity = self._stranger[CONF_IDENTITY]
         if user_input is not None:
-            name = user_input[CONF_NAME]
+            name = name_in(user_input) or identity
             data = await async_station_data(self.hass, identity, user_input)
             self.hass.config_entries.async_add_subentry(
                 entry,

@@ -6,9 +6,20 @@ from typing import Any
 import voluptuous as vol
 
 from homeassistant.config_entries import ConfigEntry
+from homeassistant.const import CONF_NAME, MAX_LENGTH_STATE_STATE
 from homeassistant.helpers import selector
 
 type Fields = dict[vol.Marker, Any]
+
+
+def name_in(form: Mapping[str, Any]) -> str:
+    """Return the name in a form without the spaces around it; empty: there is none."""
+    return str(form.get(CONF_NAME, "")).strip()
+
+
+def is_name(name: str) -> bool:
+    """Tell whether somebody or something can be called so: a sensor can show it."""
+    return 1 <= len(name) <= MAX_LENGTH_STATE_STATE
 
 
 def choice_among(

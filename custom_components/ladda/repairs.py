@@ -13,7 +13,7 @@ from homeassistant.data_entry_flow import AbortFlow
 from homeassistant.helpers import issue_registry as ir, selector
 
 from .const import CONF_ACTIVE, CONF_TAGS, DOMAIN, SUBENTRY_USER
-from .forms import choice_among
+from .forms import choice_among, is_name, name_in
 from .house import house_of
 from .user_flow import tag_holder
 
@@ -74,12 +74,14 @@ class UnknownTagFlow(RepairsFlow):
     ) -> RepairsFlowResult:
         """Give the tag to a new user."""
         entry = self._entry()
-        if user_input is None:
+        name = name_in(user_input or {})
+        if not is_name(name):
             return self.async_show_form(
                 step_id="new_user",
                 data_schema=vol.Schema(
                     {vol.Required(CONF_NAME): selector.TextSelector()}
                 ),
+                errors={} if user_input is None else {CONF_NAME: "invalid_name"},
                 description_placeholders=self._placeholders(),
             )
         self.hass.config_entries.async_add_subentry(
@@ -87,7 +89,7 @@ class UnknownTagFlow(RepairsFlow):
             ConfigSubentry(
                 data=MappingProxyType({CONF_TAGS: [self._tag], CONF_ACTIVE: True}),
                 subentry_type=SUBENTRY_USER,
-                title=user_input[CONF_NAME],
+                title=name,
                 unique_id=None,
             ),
         )

@@ -34,7 +34,7 @@ from .const import (
     SUBENTRY_USER,
 )
 from .errors import station_errors
-from .forms import Fields, choice_among, filled_in
+from .forms import Fields, choice_among, filled_in, name_in
 from .house import still_there
 from .passwords import Given, Passwords
 
@@ -113,7 +113,7 @@ class StationFlow(ConfigSubentryFlow):
             if is_identity(identity):
                 self._end_discovery(identity)
                 return self.async_create_entry(
-                    title=user_input.get(CONF_NAME) or identity,
+                    title=name_in(user_input) or identity,
                     data=await async_station_data(self.hass, identity, user_input),
                     unique_id=station_unique_id(identity),
                 )
@@ -177,7 +177,7 @@ class StationFlow(ConfigSubentryFlow):
         return self.async_update_and_abort(
             self._get_entry(),
             subentry,
-            title=given.get(CONF_NAME) or identity,
+            title=name_in(given) or identity,
             data=await async_station_data(
                 self.hass,
                 identity,

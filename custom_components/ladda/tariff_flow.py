@@ -35,7 +35,7 @@ from .const import (
     KIND_STATES,
     SUBENTRY_TARIFF,
 )
-from .forms import Fields
+from .forms import Fields, is_name, name_in
 
 SECTION_MARKUPS: Final = "markups"
 
@@ -77,12 +77,14 @@ class TariffFlow(ConfigSubentryFlow):
         """Ask for what all kinds of tariffs have."""
         errors = {}
         if given is not None:
+            self._name = name_in(given)
+            if not is_name(self._name):
+                errors[CONF_NAME] = "invalid_name"
             try:
                 self._terms = _terms(given)
             except ValueError:
                 errors[SECTION_MARKUPS] = "not_a_markup"
-            else:
-                self._name = given[CONF_NAME]
+            if not errors:
                 return await self._async_ask_for_price()
         return self.async_show_form(
             step_id=self.init_step,

@@ -29,7 +29,7 @@ from .const import (
     DOMAIN,
     SUBENTRY_TARIFF,
 )
-from .forms import choice_among, filled_in
+from .forms import choice_among, filled_in, is_name, name_in
 from .house import house_of, still_there
 from .hub import HubEvent, LaddaConfigEntry, LaddaHub, TagPresented
 
@@ -100,7 +100,10 @@ class UserFlow(ConfigSubentryFlow):
     async def _async_ask(self, given: dict[str, Any] | None) -> SubentryFlowResult:
         """Show the form until everything in it is right."""
         if given is not None:
-            self._draft = given | {CONF_TAGS: distinct_tags(given.get(CONF_TAGS, ()))}
+            self._draft = given | {
+                CONF_NAME: name_in(given),
+                CONF_TAGS: distinct_tags(given.get(CONF_TAGS, ())),
+            }
             read_tag = self._draft.pop(CONF_READ_TAG)
             self._check(read_tag=read_tag)
             if not self._errors:
@@ -157,6 +160,8 @@ class UserFlow(ConfigSubentryFlow):
     def _check(self, *, read_tag: bool) -> None:
         """Look for what is wrong in the form."""
         self._errors, self._placeholders = {}, {}
+        if not is_name(self._draft[CONF_NAME]):
+            self._errors[CONF_NAME] = "invalid_name"
         entry = self._get_entry()
         directory = house_of(entry, self.hass.config.currency).directory
         for tag in self._draft[CONF_TAGS]:
