@@ -151,6 +151,21 @@ async def test_sessions_are_listed_by_charger_user_and_time(
     assert await listed(since=since.isoformat(), until=until.isoformat()) == [bos]
 
 
+async def test_sessions_of_a_user_who_is_gone_are_listed_by_the_users_id(
+    hass: HomeAssistant, house: LivedInHouse, station: SimulatedStation
+) -> None:
+    kim = await house.add_user("Kim", "04CC33")
+    number = await charge(house, station, "04CC33")
+    await charge(house, station)
+    await house.remove(kim)
+    told = await act(hass, "list_sessions", user=kim.subentry_id)
+    [session] = told["sessions"]
+    assert (session["id"], session["user"]) == (number, "Kim")
+    with pytest.raises(ServiceValidationError) as caught:
+        await act(hass, "list_sessions", user="Kim")
+    assert caught.value.translation_key == "unknown_user"
+
+
 async def test_times_without_a_zone_are_the_houses(
     hass: HomeAssistant, house: LivedInHouse, station: SimulatedStation
 ) -> None:

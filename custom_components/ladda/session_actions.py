@@ -55,7 +55,7 @@ async def list_sessions(call: ServiceCall) -> ServiceResponse:
     )
     named = call.data.get(ATTR_USER)
     if named is not None:
-        user = None if named == NO_USER else named_user(hub, named).id
+        user = await _whose(hub, named)
         if not reach.covers(user):
             raise ServiceValidationError(
                 translation_domain=DOMAIN, translation_key="not_yours"
@@ -70,6 +70,15 @@ async def list_sessions(call: ServiceCall) -> ServiceResponse:
     found.sort(key=lambda session: (session.started_at, session.id), reverse=True)
     sessions = found[: call.data[ATTR_LIMIT]]
     return {"sessions": [session_as_data(hub, session) for session in sessions]}
+
+
+async def _whose(hub: LaddaHub, named: str) -> str | None:
+    """Return the id of a user, also of one who is gone, by that id; None: nobody's."""
+    if named == NO_USER:
+        return None
+    with ledger_errors():
+        charged = await hub.ledger.sessions(SessionQuery(user=named, limit=1))
+    return named if charged else named_user(hub, named).id
 
 
 def _where(call: ServiceCall) -> tuple[LaddaHub, Charger | None]:
