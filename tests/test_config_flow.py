@@ -187,8 +187,9 @@ async def test_an_address_that_this_machine_does_not_have_is_refused(
     [
         socket.gaierror(socket.EAI_NONAME, "Name or service not known"),
         UnicodeError("label empty or too long"),
+        ValueError("embedded null character"),
     ],
-    ids=["unknown", "no name"],
+    ids=["unknown", "no name", "no text"],
 )
 async def test_a_name_that_leads_nowhere_is_refused(
     hass: HomeAssistant, problem: Exception

@@ -336,7 +336,7 @@ async def _async_try_port(host: str, port: int) -> dict[str, str]:
     loop = asyncio.get_running_loop()
     try:
         server = await loop.create_server(asyncio.Protocol, host or None, port)
-    except socket.gaierror, UnicodeError:
+    except socket.gaierror, ValueError:
         return {CONF_HOST: "invalid_host"}
     except OSError as err:
         if err.errno == errno.EADDRINUSE:
