@@ -3,6 +3,7 @@
 import asyncio
 from collections import deque
 from collections.abc import Callable, Mapping
+import json
 from typing import Any
 
 import aiohttp
@@ -103,6 +104,7 @@ class StationEndpoint(ChargePoint):  # type: ignore[misc]
         self._sent = sent
         self._received = received
         self._afterwards: list[Callable[[], object]] = []
+        self._under_way: tuple[str, asyncio.Event] | None = None
         self._closed = asyncio.Event()
 
     @property
@@ -133,7 +135,8 @@ class StationEndpoint(ChargePoint):  # type: ignore[misc]
         call = Call(str(self._unique_id_generator()), action, payload)
         if strict:
             await validate_payload(call, "1.6")
-        exchange = asyncio.ensure_future(self._exchange(call))
+        over = asyncio.Event()
+        exchange = asyncio.ensure_future(self._exchange(call, over))
         closing = asyncio.ensure_future(self._closed.wait())
         try:
             await asyncio.wait({exchange, closing}, return_when=asyncio.FIRST_COMPLETED)
@@ -141,6 +144,7 @@ class StationEndpoint(ChargePoint):  # type: ignore[misc]
                 raise Disconnected
             reply = exchange.result()
         finally:
+            over.set()
             exchange.cancel()
             closing.cancel()
         if isinstance(reply, CallError):
@@ -151,9 +155,24 @@ class StationEndpoint(ChargePoint):  # type: ignore[misc]
         answer: Payload = reply.payload
         return answer
 
-    async def _exchange(self, call: Call) -> Any:
-        """Send a CALL when it is its turn and return what comes back."""
+    async def route_message(self, raw_msg: str) -> None:
+        """Take a frame; what answers our CALL is taken in before the next frame is.
+
+        Chargers do one thing after the other: by the time that they are asked to end
+        a transaction, they know the id that they were just given for it.
+        """
+        await super().route_message(raw_msg)
+        match json.loads(raw_msg), self._under_way:
+            case [3 | 4, id_, *_], (asked, over) if id_ == asked:
+                await over.wait()
+
+    async def _exchange(self, call: Call, over: asyncio.Event) -> Any:
+        """Send a CALL when it is its turn and return what comes back.
+
+        `over` is set when that has been taken in.
+        """
         async with self._call_lock:
+            self._under_way = call.unique_id, over
             self._sent.append((call.action, call.payload))
             await self._send(call.to_json())
             return await self._get_specific_response(
