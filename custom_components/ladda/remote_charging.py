@@ -82,11 +82,20 @@ class RemoteCharging:
         await self._place.keep(station, entry)
 
     async def stop(self, identity: str, connector: int) -> bool:
-        """Ask a station to end a connector's session; False: there is none."""
+        """Ask a station to end a connector's session; False: there is none.
+
+        One that says no may know it only by the id that its meter values bear.
+        """
         opened = self._place.station_of(identity).session_at(connector)
         if opened is None:
             return False
-        await self._place.link(identity).commands.stop(opened.session.id)
+        commands = self._place.link(identity).commands
+        try:
+            await commands.stop(opened.session.id)
+        except NotAccepted, Refused:
+            if opened.alias is None:
+                raise
+            await commands.stop(opened.alias)
         return True
 
 

@@ -350,6 +350,7 @@ def state_of(station: Station) -> dict[str, Any]:
                 opened.began_to_hear,
                 opened.last_heard,
                 opened.aliases,
+                opened.alias,
                 opened.register_at_start_wh,
                 opened.energy.readings,
                 opened.energy.points,

@@ -3,8 +3,10 @@
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from ocpp.exceptions import InternalError
 import pytest
 
+from custom_components.ladda.central_system import StationError
 from custom_components.ladda.charging.journal import Kind
 from custom_components.ladda.charging.session import Flag, Session
 from tests.desk.counter import Counter
@@ -135,6 +137,24 @@ async def test_simpson_and_partners_keeps_to_the_first_of_two_ids(
         ("anna", 5000),
     ]
     assert not counter.desk.stations["garage"].open
+
+
+@pytest.mark.parametrize("no", [{"status": "Rejected"}, InternalError()], ids=repr)
+async def test_a_session_is_stopped_by_the_id_that_its_station_has_for_it(
+    counter: Counter, no: Any
+) -> None:
+    """#1749, #1000: others cannot stop it, and the car charges to the end."""
+    station = await counter.mute("garage")
+    id_ = await begin(counter, station)
+    station.answers["RemoteStopTransaction"] = lambda payload: (
+        {"status": "Accepted"} if payload["transactionId"] == -16 else no
+    )
+    with pytest.raises(StationError):
+        await counter.desk.remote.stop("garage", 1)
+    await read(counter, station, 2000, -16)
+    assert await counter.desk.remote.stop("garage", 1)
+    asked = [each["transactionId"] for each in station.asked("RemoteStopTransaction")]
+    assert asked == [id_, id_, -16]
 
 
 @pytest.mark.parametrize("minutes", [1, 20])

@@ -23,7 +23,8 @@ class OpenSession:
 
     `register_at_start_wh` is where the connector's register stood at its start, None
     for one that is only looked at again. `began_to_hear` and `last_heard` are when we
-    first and last heard of it. `aliases` are ids that the station calls it by, too.
+    first and last heard of it. `aliases` are ids that the station calls it by, too, and
+    `alias` is the newest of them.
     `judged_by` is what its end was judged by, if it has ended. `limit_a` is the limit
     that it began with, A per phase, and `limit_phases` those that its watts were counted
     on (None: it was sent in A).
@@ -35,6 +36,7 @@ class OpenSession:
     last_heard: datetime
     register_at_start_wh: Decimal | None = None
     aliases: set[int] = field(default_factory=set)
+    alias: int | None = None
     judged_by: Most | None = None
     limit_a: Decimal | None = None
     limit_phases: int | None = None
@@ -71,6 +73,7 @@ class OpenSession:
         self.last_heard = entry.received_at
         if (alias := entry.data.get("alias")) is not None:
             self.aliases.add(alias)
+            self.alias = alias
 
     @property
     def register_wh(self) -> Decimal | None:
