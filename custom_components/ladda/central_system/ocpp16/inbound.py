@@ -158,7 +158,7 @@ def _start(payload: dict[str, Any]) -> TransactionStarted:
     if connector is None and at is None and meter is None:
         raise Refusal(ErrorCode.PROTOCOL_ERROR, "nothing in it can be used")
     token = values.text(payload.get("idTag"))
-    reservation = values.integer(payload.get("reservationId"))
+    reservation = values.integer(payload.get("reservationId")) or None  # 0: none
     salvaged = _as_it_came(payload, connector, at, meter)
     return TransactionStarted(connector, token, at, meter, reservation, salvaged)
 
