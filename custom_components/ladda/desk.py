@@ -441,7 +441,8 @@ class ChargingDesk:
             opened.session.token or ""
             for identity in self.house.stations
             for opened in self.stations[identity].open.values()
-            if (identity, opened.session.connector) != (station.identity, connector)
+            if opened.session.authorization is Authorization.ACCEPTED
+            and (identity, opened.session.connector) != (station.identity, connector)
         ]
         plan = starts.plan_start(
             station,

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from custom_components.ladda.charging.model import Authorization
-from tests.station_simulator import Car
+from tests.station_simulator import Car, SimulatedStation
 
 from .counter import ANNA, BO, TravellingClock, at_the_desk, house, with_options
 from .wire import start, stop
@@ -72,6 +72,26 @@ async def test_a_tag_charges_at_one_place_at_a_time(tmp_path: Path) -> None:
         # … and the first one, told once more, is still accepted
         again = await garage.send("StartTransaction", told)
         assert again["idTagInfo"]["status"] == "Accepted"
+
+
+async def test_a_tag_is_not_held_up_by_a_session_that_it_was_refused(
+    tmp_path: Path,
+) -> None:
+    """The charger only pauses it, for as long as the car stays (citrineos-core#334)."""
+    async with at_the_desk(tmp_path / "ladda.db", house("garage", "drive")) as counter:
+        garage = await counter.station("garage")
+        drive = await counter.station("drive")
+
+        async def begin(station: SimulatedStation, meter: int) -> tuple[int, str]:
+            told = start("04AA11", counter.clock(), meter)
+            answer = await station.send("StartTransaction", told)
+            return answer["transactionId"], answer["idTagInfo"]["status"]
+
+        first, _ = await begin(garage, 0)
+        assert (await begin(drive, 5))[1] == "ConcurrentTx"
+        await garage.send("StopTransaction", stop(first, counter.clock(), 900))
+        assert (await begin(garage, 900))[1] == "Accepted"
+        assert (await begin(drive, 5))[1] == "ConcurrentTx"
 
 
 async def test_a_tag_is_not_held_up_by_a_charger_that_was_removed(
