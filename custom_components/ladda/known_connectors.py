@@ -9,7 +9,6 @@ from .desk import ChargingDesk
 
 # A station tells all its connectors within moments of its boot.
 SETTLE: Final = 3.0  # s
-MOST: Final = 16
 
 
 class KnownConnectors:
@@ -81,11 +80,9 @@ class KnownConnectors:
     def _known(self, identity: str) -> set[int]:
         """Return the connectors that a station has used or says that it has.
 
-        They are numbered from 1 (OCPP 1.6 §3.8): once its settings have been read, a
-        station has that one, whatever it says.
+        Once its settings have been read, it has the first one, whatever it says.
         """
         station = self._desk.stations[identity]
         least = 1 if station.settings else 0
         told = self._desk.capabilities(identity).connectors or least
-        seen = {number for number in station.connectors if number}
-        return seen | set(range(1, min(told, MOST) + 1))
+        return station.numbers(told)

@@ -193,13 +193,14 @@ class Limits:
             await link.commands.clear_limit(connector.number)
             return connector.limit_way, None
         opened = station.session_at(connector.number)
+        able = self._place.capabilities(station.identity)
         phases = self.phases(station.identity, connector.number)
         way = await link.commands.set_limit(
             connector.number,
             limit_a,
             phases=phases,
             transaction=opened.session.id if opened else None,
-            alone=len([number for number in station.connectors if number]) <= 1,
+            alone=len(station.numbers(able.connectors)) <= 1,
             first_try=connector.limit_way,
         )
         return way, phases

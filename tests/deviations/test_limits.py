@@ -170,10 +170,12 @@ async def test_a_limit_is_taken_for_the_station_only(counter: Counter) -> None:
     await station.wait_for(flows(station, 16))
 
 
+@pytest.mark.parametrize("untold", [(), (2,)], ids=["used", "never used"])
 async def test_with_several_connectors_none_is_limited_for_all(
-    counter: Counter,
+    counter: Counter, untold: tuple[int, ...]
 ) -> None:
-    station = await ready(counter, connectors=2)
+    """Of one that was never used only the settings may tell."""
+    station = await ready(counter, connectors=2, silent_about=untold)
     station.controller.profiles.takes = lambda _, connector: connector == 0
     await charge(station)
     with pytest.raises(Exception, match="Rejected"):

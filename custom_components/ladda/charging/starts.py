@@ -50,8 +50,7 @@ def place(station: Station, event: TransactionStarted, told: int | None) -> int:
     """
     if event.connector is not None:
         return event.connector
-    seen = {number for number in station.connectors if number}
-    numbers = sorted(seen | set(range(1, (told or 1) + 1)))
+    numbers = sorted(station.numbers(told or 1))
     if len(numbers) == 1:
         return numbers[0]
     free = [number for number in numbers if station.session_at(number) is None]

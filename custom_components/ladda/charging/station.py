@@ -81,6 +81,14 @@ class Station:
         """Return what is known of a connector, without taking note of it."""
         return self.connectors.get(number) or Connector(number)
 
+    def numbers(self, told: int | None) -> set[int]:
+        """Return the numbers of its connectors, from 1 (OCPP 1.6 §3.8).
+
+        Those are all that it used, and as many as it `told` that it has.
+        """
+        used = {number for number in self.connectors if number}
+        return used | set(range(1, (told or 0) + 1))
+
     @property
     def firmware(self) -> str:
         """The station's firmware, as it told it; empty: it did not."""

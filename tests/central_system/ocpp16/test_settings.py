@@ -384,6 +384,10 @@ def test_of_a_silent_station_nothing_is_known() -> None:
     ) == (Capabilities())
 
 
+def test_no_station_has_connectors_without_number() -> None:
+    assert capabilities({"NumberOfConnectors": "999999999"}).connectors == 16
+
+
 def test_secrets_and_a_vendors_own_settings_are_not_shown() -> None:
     known = {
         "HeartbeatInterval": "300",

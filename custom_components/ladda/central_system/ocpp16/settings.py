@@ -26,6 +26,7 @@ from ..errors import (
 )
 from . import values
 from .commands import Commands, Setting
+from .inbound import MAX_CONNECTOR
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -285,8 +286,9 @@ def capabilities(known: Mapping[str, str]) -> Capabilities:
         return frozenset(_tokens(known.get(key, "")))
 
     switching = known.get("ConnectorSwitch3to1PhaseSupported", "")
+    connectors = whole("NumberOfConnectors")
     return Capabilities(
-        connectors=whole("NumberOfConnectors"),
+        connectors=connectors and min(connectors, MAX_CONNECTOR),
         profiles=listed("SupportedFeatureProfiles"),
         rate_units=listed("ChargingScheduleAllowedChargingRateUnit"),
         max_stack_level=whole("ChargeProfileMaxStackLevel"),
