@@ -349,6 +349,7 @@ def state_of(station: Station) -> dict[str, Any]:
                 opened.session,
                 opened.began_to_hear,
                 opened.last_heard,
+                opened.last_named,
                 opened.aliases,
                 opened.alias,
                 opened.register_at_start_wh,

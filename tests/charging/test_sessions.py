@@ -311,6 +311,32 @@ def test_a_connector_that_says_free_while_it_charges_is_not_believed(
     assert garage.close_forgotten() == []
 
 
+def test_a_meter_that_is_read_for_no_session_keeps_none_going(garage: Garage) -> None:
+    """By the clock, or because we ask: that goes on when a session is over."""
+    number = garage.start(1000)
+    garage.wait(30)
+    garage.reads(4000, number)
+    garage.tells(ConnectorStatus.AVAILABLE)
+    for _ in range(3):
+        garage.wait(2)
+        garage.reads(4040)
+    assert garage.close_forgotten() == [number]
+    assert garage.sessions[number].energy_wh == 3040
+
+
+def test_a_connector_that_says_free_while_energy_flows_is_not_believed(
+    garage: Garage,
+) -> None:
+    number = garage.start(1000)
+    garage.wait(30)
+    garage.tells(ConnectorStatus.AVAILABLE)
+    garage.wait(3)
+    garage.reads(2000)
+    garage.wait(10)
+    assert garage.close_forgotten() == []
+    assert number in garage.station.open
+
+
 def test_a_station_that_is_free_as_a_whole_may_charge_all_the_same(
     garage: Garage,
 ) -> None:

@@ -447,6 +447,31 @@ async def test_zaptec_never_says_that_a_session_ended(counter: Counter) -> None:
     assert bo.is_open
 
 
+async def test_zaptec_goes_on_to_tell_its_meter_when_a_session_has_ended(
+    counter: Counter,
+) -> None:
+    """evcc, connector_test.go: on the quarter hours, and as often as it is asked."""
+    station = await counter.mute("garage")
+    station.answers["TriggerMessage"] = {"status": "Accepted"}
+    id_ = (
+        await station.send("StartTransaction", start("04AA11", counter.clock(), 1000))
+    )["transactionId"]
+    counter.clock.travel(minutes=30)
+    last = meter(sample("6000"))(Now(id_, stamp(counter.clock())))
+    await station.send(*last)
+    free = status(1, "Available")(Now(id_, stamp(counter.clock())))
+    await station.send(*free)
+    for _ in range(12):
+        counter.clock.travel(minutes=0.5)
+        await counter.desk.ask_the_silent()
+        at = stamp(counter.clock())
+        _, idle = meter(sample("6000", context="Trigger"))(Now(0, at))
+        await station.send("MeterValues", idle)
+        await counter.desk.close_forgotten()
+    [session] = await counter.sessions()
+    assert (session.closing, session.energy_wh) == ("estimated", 5000)
+
+
 async def test_the_gap_between_two_sessions_is_nobodys_negative_energy(
     counter: Counter,
 ) -> None:

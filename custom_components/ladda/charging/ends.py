@@ -13,7 +13,7 @@ from .metering import meter_entry, readings_of, timed
 from .model import ConnectorStatus
 from .open_session import OpenSession, closed_session
 from .plan import Plan
-from .register import ConnectorRegister
+from .register import SLACK_WH, ConnectorRegister
 from .session import Closing, Flag, Session
 from .station import Station
 from .tokens import same_token
@@ -203,7 +203,7 @@ def plan_stop(
     readings = readings_of(timed(station, event.values, now))
     told_with_end = Kind.METER if session.is_open else Kind.LATE_METER
     entries = [
-        meter_entry(station, told_with_end, session, reading, now)
+        meter_entry(station, told_with_end, session, reading, now, session.id)
         for reading in readings
     ]
     ended_at = max(moment.at, session.started_at)
@@ -316,15 +316,19 @@ def _evidence(
 
 
 def _is_forgotten(opened: OpenSession, connector: Connector, now: datetime) -> bool:
-    """Tell whether a connector has been free, and its meter silent, for a while.
+    """Tell whether a connector has been free for a while, and nothing speaks for a session.
 
-    A station that is free as a whole (0) may charge all the same.
+    A reading does that tells its id, or that energy flows: by the clock, and when they
+    are asked, stations read their meters also where there is none. A station that is
+    free as a whole (0) may charge all the same.
     """
     free_since = connector.status_at if connector.number else None
     if connector.status is not ConnectorStatus.AVAILABLE or free_since is None:
         return False
-    return opened.session.started_at < free_since < now - FORGOTTEN and not any(
-        reading.at > free_since for reading in opened.energy.readings
+    return (
+        opened.session.started_at < free_since
+        and max(free_since, opened.last_named) < now - FORGOTTEN
+        and opened.grown_since(free_since) <= SLACK_WH
     )
 
 

@@ -54,9 +54,9 @@ def plan_meter_values(
         return _plan_idle_readings(station, event.connector, values, now)
     readings = readings_of(values)
     kind = Kind.METER if opened else Kind.LATE_METER
-    alias = event.transaction if event.transaction != session.id else None
     entries = [
-        meter_entry(station, kind, session, reading, now, alias) for reading in readings
+        meter_entry(station, kind, session, reading, now, event.transaction)
+        for reading in readings
     ]
     return Plan(entries=tuple(entries), readings={session.id: readings})
 
@@ -128,12 +128,12 @@ def meter_entry(
     session: Session,
     reading: Reading,
     now: datetime,
-    alias: int | None = None,
+    told: int | None,
 ) -> Entry:
-    """Make the entry that keeps a reading; `alias`: the session's id at the station."""
+    """Make the entry that keeps a reading; `told`: under which id it was, if any."""
     data = reading.as_data()
-    if alias is not None:
-        data["alias"] = alias
+    if told != session.id:
+        data["alias"] = told
     number, connector = session.id, session.connector
     return Entry(kind, station.identity, reading.at, now, data, connector, number)
 

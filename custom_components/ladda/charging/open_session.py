@@ -23,17 +23,18 @@ class OpenSession:
 
     `register_at_start_wh` is where the connector's register stood at its start, None
     for one that is only looked at again. `began_to_hear` and `last_heard` are when we
-    first and last heard of it. `aliases` are ids that the station calls it by, too, and
-    `alias` is the newest of them.
-    `judged_by` is what its end was judged by, if it has ended. `limit_a` is the limit
-    that it began with, A per phase, and `limit_phases` those that its watts were counted
-    on (None: it was sent in A).
+    first and last heard of it, and `last_named` is when an id, its own or not, was told
+    with it. `aliases` are ids that the station calls it by, too, and `alias` is the newest
+    of them. `judged_by` is what its end was judged by, if it has ended. `limit_a` is the
+    limit that it began with, A per phase, and `limit_phases` those that its watts were
+    counted on (None: it was sent in A).
     """
 
     session: Session
     energy: EnergyFold
     began_to_hear: datetime
     last_heard: datetime
+    last_named: datetime
     register_at_start_wh: Decimal | None = None
     aliases: set[int] = field(default_factory=set)
     alias: int | None = None
@@ -47,7 +48,8 @@ class OpenSession:
         unknown = Flag.METER_START_UNKNOWN in session.flags
         start_wh = None if unknown else session.meter_start_wh
         energy = EnergyFold(session.started_at, start_wh)
-        opened = cls(session, energy, session.started_at, session.started_at)
+        at = session.started_at
+        opened = cls(session, energy, at, at, at)
         for entry in entries:
             opened.take(entry)
         return opened
@@ -58,6 +60,7 @@ class OpenSession:
             register = ConnectorRegister.from_data(entry.data["register"])
             self.register_at_start_wh = register.wh
             self.began_to_hear = self.last_heard = entry.received_at
+            self.last_named = entry.received_at
             self.limit_a = amount_of(entry.data.get("limit_a"))
             self.limit_phases = entry.data.get("limit_phases")
         elif entry.kind in READINGS:
@@ -71,15 +74,23 @@ class OpenSession:
         """Take a reading that an entry keeps."""
         self.energy.add(reading)
         self.last_heard = entry.received_at
-        if (alias := entry.data.get("alias")) is not None:
-            self.aliases.add(alias)
-            self.alias = alias
+        told = entry.data.get("alias", self.session.id)
+        if told is not None:
+            self.last_named = entry.received_at
+        if told not in (None, self.session.id):
+            self.aliases.add(told)
+            self.alias = told
 
     @property
     def register_wh(self) -> Decimal | None:
         """Return where the connector's register stands by this session."""
         start = self.register_at_start_wh
         return None if start is None else start + self.energy.delivered_wh
+
+    def grown_since(self, at: datetime) -> Decimal:
+        """Return how much was delivered after a time, as far as readings tell. Wh."""
+        before = [point.wh for point in self.energy.points if point.at <= at]
+        return self.energy.delivered_wh - max(before, default=Decimal(0))
 
     def most(self, ended_at: datetime, now: datetime) -> Most | None:
         """Return the most that it can have taken by an end of which we hear now.
