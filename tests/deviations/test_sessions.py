@@ -275,6 +275,28 @@ DEVIATIONS = {
         so_far_wh=1000,
         method=Method.REGISTER,
     ),
+    "everything is measured at the body (ev-server#3823)": Deviation(
+        between=(
+            meter(
+                sample("2000", location="Body"),
+                sample("16", "Current.Import", phase="L1-N", location="Body"),
+                sample("0", "Temperature", location="Body"),
+            ),
+        ),
+        so_far_wh=1000,
+        method=Method.REGISTER,
+    ),
+    "the grid's register beside the outlet's (#830)": Deviation(
+        between=(
+            meter(
+                sample("9000000", location="Inlet"),
+                sample("2000", location="Outlet"),
+                sample("9000000", location="Inlet"),
+            ),
+        ),
+        so_far_wh=1000,
+        method=Method.REGISTER,
+    ),
     "a unit that nobody knows": Deviation(
         between=(
             meter(sample("2000", unit="BTU"), sample("4000", "Power.Active.Import")),

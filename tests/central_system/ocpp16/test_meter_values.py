@@ -134,6 +134,21 @@ def test_some_things_are_measured_elsewhere(measurand: str, place: str) -> None:
     assert samples({"measurand": measurand, "value": "5", "location": place})
 
 
+@pytest.mark.parametrize("place", ["Body", "Cable"])
+def test_a_station_may_say_of_all_that_it_is_measured_nearby(place: str) -> None:
+    """Where nothing is told of the outlet, that is what it means."""
+    temperature = {"measurand": "Temperature", "value": "30", "location": "Body"}
+    current = {"measurand": "Current.Import", "value": "16", "location": place}
+    exported = {"measurand": "Current.Export", "value": "0", "location": place}
+    register = {"value": "5000", "location": place}
+    told = samples(temperature, current, exported, register)
+    assert told == {
+        Channel(Measurand.TEMPERATURE): 30,
+        Channel(Measurand.CURRENT): 16,
+        Channel(Measurand.ENERGY_REGISTER): 5000,
+    }
+
+
 @pytest.mark.parametrize("form", ["SignedData", "signeddata"])
 def test_signed_readings_are_kept_as_they_came_and_are_no_numbers(form: str) -> None:
     sampled = [

@@ -1,7 +1,7 @@
 """Meter values of OCPP 1.6, made into samples in plain units (§7.33, §7.43).
 
 What cannot be used is left out, never guessed: an unknown measurand or unit,
-a value that is no number, a place that is not the outlet. A wrong zero would
+a value that is no number, a place that is the grid's or the car's. A wrong zero would
 become money.
 """
 
@@ -71,6 +71,8 @@ _ELSEWHERE: Final = {
     Measurand.STATE_OF_CHARGE: ("ev",),
     Measurand.TEMPERATURE: ("body", "cable", "ev"),
 }
+# Where some say that they measure all that flows; the inlet is the grid's, or the house's.
+_NEARBY: Final = ("body", "cable")
 # What flows into the car, seen from the meter; by some it is all that is told of it.
 _EXPORTED: Final = "current.export"
 _MAX_WORD: Final = 50
@@ -81,17 +83,19 @@ _COLDEST: Final = Decimal(-273)
 class _Kind(NamedTuple):
     """What the words around a value mean: a value below `least` is broken.
 
-    An `exported` current counts only where no imported one is told.
+    An `exported` current counts only where no imported one is told, and what is taken
+    `nearby` only where nothing is told of the outlet.
     """
 
     channel: Channel
     factor: Decimal
     least: Decimal
     exported: bool
+    nearby: bool
 
 
 # A meter's signed reading, which is never to be taken for a number (§7.34)
-_SIGNED: Final = _Kind(Channel(Measurand.ENERGY_REGISTER), _PLAIN, _ZERO, False)
+_SIGNED: Final = _Kind(Channel(Measurand.ENERGY_REGISTER), _PLAIN, _ZERO, False, False)
 
 
 @lru_cache(maxsize=2048)
@@ -121,11 +125,12 @@ def _kind(
     where = _PHASES.get(line)
     if factor is None or where is None:
         return None
-    if place not in ("", "outlet") and place not in _ELSEWHERE.get(what, ()):
+    here = place in ("", "outlet") or place in _ELSEWHERE.get(what, ())
+    if not here and (place not in _NEARBY or name == _EXPORTED):
         return None
     channel = Channel(what, where, _CONTEXTS.get(why, Context.OTHER))
     least = _COLDEST if what is Measurand.TEMPERATURE else _ZERO
-    return _Kind(channel, factor, least, name == _EXPORTED)
+    return _Kind(channel, factor, least, name == _EXPORTED, not here)
 
 
 def read(raw: Any) -> tuple[MeterValue, ...]:
@@ -137,6 +142,7 @@ def _meter_value(raw: dict[str, Any]) -> MeterValue:
     """Read what was sampled at one moment; of two samples of a channel the last counts."""
     samples: dict[Channel, Decimal] = {}
     exported: dict[Channel, Decimal] = {}
+    nearby: dict[Channel, Decimal] = {}
     signed: list[str] = []
     for item in values.objects(raw.get("sampledValue")):
         get = item.get
@@ -155,10 +161,12 @@ def _meter_value(raw: dict[str, Any]) -> MeterValue:
             if isinstance(value := get("value"), str):
                 signed.append(value)
         elif kind is not None and (amount := values.number(get("value"))) is not None:
-            channel, factor, least, is_exported = kind
+            channel, factor, least, is_exported, is_nearby = kind
             if amount >= least:
-                told = exported if is_exported else samples
+                told = nearby if is_nearby else exported if is_exported else samples
                 told[channel] = amount if factor is _PLAIN else amount * factor
+    if nearby and all(each.measurand in _ELSEWHERE for each in samples):
+        samples |= nearby
     if exported and not any(each.measurand is Measurand.CURRENT for each in samples):
         samples |= exported
     return MeterValue(values.moment(raw.get("timestamp")), samples, tuple(signed))
