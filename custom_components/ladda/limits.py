@@ -1,8 +1,8 @@
 """Limits of current: a person sets them, and they hold whatever comes and goes.
 
 A limit is sent again where a station forgets it with each session, where it was sent in
-W for other phases than those that the session turns out to charge on, and where nobody
-knows whether another one, that was to take its place, was taken.
+W for other phases than those that the session turns out to charge on, where it is not
+obeyed, and where nobody knows whether another one, that was to take its place, was taken.
 """
 
 import asyncio
@@ -14,6 +14,7 @@ import logging
 from typing import NamedTuple, Protocol
 
 from .central_system import (
+    SESSION_WAY,
     Disconnected,
     Link,
     NotAccepted,
@@ -88,8 +89,8 @@ class Limits:
         self._settle = settle
         self._renewals: dict[tuple[str, int], asyncio.Task[None]] = {}
         self._failed: dict[tuple[str, int], _Aim] = {}
-        self._in_doubt: set[_Whose] = set()
-        self._watch = LimitWatch(listener)
+        self._in_doubt: dict[_Whose, str | None] = {}  # and the way to try first
+        self._watch = LimitWatch(self)
 
     def stop(self) -> None:
         """Send nothing any more."""
@@ -159,7 +160,9 @@ class Limits:
                 await link.commands.clear_session_limit(connector.number)
             await self._keep(station, connector, limit_a, way, opened, phases)
         key = station.identity, connector.number
-        self._in_doubt = {each for each in self._in_doubt if each[:2] != key}
+        self._in_doubt = {
+            whose: way for whose, way in self._in_doubt.items() if whose[:2] != key
+        }
 
     @contextmanager
     def _in_doubt_if_this_fails(
@@ -172,7 +175,8 @@ class Limits:
             raise
         except BaseException:  # also where who asked is cancelled
             key = station.identity, connector.number
-            self._in_doubt |= {(*key, None), _whose(station, connector)}
+            both = (*key, None), _whose(station, connector)
+            self._in_doubt |= dict.fromkeys(both)
             self._failed.pop(key, None)
             self.renew(*key)
             self._listener.connector_changed(*key)
@@ -184,10 +188,12 @@ class Limits:
         station: Station,
         connector: Connector,
         limit_a: Decimal | None,
+        first_try: str | None = None,
     ) -> tuple[str | None, int | None]:
         """Send a limit, or that there is none, for the session that goes on and all to come.
 
-        Returns how the station took it, and the phases that its watts were counted on.
+        `first_try`: a way to try before the one by which the station took the last limit.
+        Returns how it took this one, and the phases that its watts were counted on.
         """
         if limit_a is None:
             await link.commands.clear_limit(connector.number)
@@ -201,7 +207,7 @@ class Limits:
             phases=phases,
             transaction=opened.session.id if opened else None,
             alone=len(station.numbers(able.connectors)) <= 1,
-            first_try=connector.limit_way,
+            first_try=first_try or connector.limit_way,
         )
         return way, phases
 
@@ -241,6 +247,20 @@ class Limits:
             return
         self.renew(station.identity, number)
         self._watch.look(station, connector, values, now)
+
+    def limit_ignored(
+        self, identity: str, number: int, limit_a: Decimal | None
+    ) -> None:
+        """A limit is not obeyed (None: it is again), which may help to send it once more.
+
+        For the session, if it can be: some obey a default from the next one on only.
+        """
+        self._listener.limit_ignored(identity, number, limit_a)
+        if limit_a is not None:
+            station = self._place.station_of(identity)
+            whose = _whose(station, station.connector(number))
+            self._in_doubt[whose] = SESSION_WAY
+            self.renew(identity, number)
 
     def ended(self, identity: str, number: int) -> None:
         """A session ended: its own limit is none any more, the connector's goes on."""
@@ -341,9 +361,11 @@ class Limits:
             opened.limit_phases = phases
         else:
             limit_a = connector.limit_a
-            way, phases = await self._send(link, station, connector, limit_a)
+            way, phases = await self._send(
+                link, station, connector, limit_a, self._in_doubt.get(whose)
+            )
             await self._keep(station, connector, limit_a, way, opened, phases)
-        self._in_doubt.discard(whose)
+        self._in_doubt.pop(whose, None)
 
 
 def _whose(station: Station, connector: Connector) -> _Whose:

@@ -587,6 +587,46 @@ async def test_a_limit_that_is_accepted_and_not_obeyed_is_told_of_once(
     assert complaints(counter) == [amps, None]
 
 
+async def test_a_limit_that_is_for_the_next_session_only_is_sent_for_this_one(
+    counter: Counter,
+) -> None:
+    """ConnectorIO addons#160: the default is accepted, and a session goes on as it was."""
+    station = await ready(counter)
+    await charge(station)
+
+    def for_this_one(payload: dict[str, Any]) -> dict[str, str]:
+        profile = camel_to_snake_case(payload)["cs_charging_profiles"]
+        if profile["charging_profile_purpose"] == "TxProfile":
+            station.controller.set_profile(1, profile)
+        return {"status": "Accepted"}
+
+    station.answers["SetChargingProfile"] = for_this_one
+    await limit(counter, 10)
+    for _ in range(6):
+        await measure(counter, station, 0.5)
+    await station.wait_for(flows(station, 10))
+    await measure(counter, station, 1)
+    assert complaints(counter) == [10, None]
+    assert shown(counter) == 10
+    assert [purpose for purpose, *_ in sent(station)] == [
+        "TxDefaultProfile",
+        "TxProfile",
+    ]
+
+
+async def test_a_limit_that_was_overlooked_is_sent_once_more(counter: Counter) -> None:
+    """go-e, API-v2#155: the first one after a pause is."""
+    station = await ready(counter)
+    await charge(station)
+    station.answers["SetChargingProfile"] = {"status": "Accepted"}
+    await limit(counter, 10)
+    del station.answers["SetChargingProfile"]
+    station.controller.profiles.takes = lambda purpose, _: purpose != "TxProfile"
+    for _ in range(6):
+        await measure(counter, station, 0.5)
+    await station.wait_for(flows(station, 10))
+
+
 @pytest.mark.parametrize("amps", [None, 12])
 async def test_nothing_is_said_of_a_limit_that_is_lifted_or_changed(
     counter: Counter, amps: int | None

@@ -16,7 +16,7 @@ from .errors import (
 from .link import Link
 from .listener import Admission, CentralSystem, Desk, Verdict
 from .ocpp16.certificates import CertificateId, Trust
-from .ocpp16.commands import ends_with_session, holds_above_all
+from .ocpp16.commands import SESSION_WAY, ends_with_session, holds_above_all
 from .ocpp16.composite_schedule import CompositeSchedule
 from .ocpp16.maintenance import Signature
 from .ocpp16.profiles import StationProfile, profile_of
@@ -33,6 +33,7 @@ from .tls import (
 from .uploads import Upload, UploadReceiver
 
 __all__ = [
+    "SESSION_WAY",
     "STRANGERS",
     "Admission",
     "BadAnswer",

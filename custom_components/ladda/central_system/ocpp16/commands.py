@@ -79,6 +79,7 @@ _ABOVE_ALL: Final = LimitWay(
     enums.ChargingProfilePurposeType.charge_point_max_profile,
     enums.ChargingProfileKindType.absolute,
 )
+SESSION_WAY: Final = _FOR_TRANSACTION.name
 LIMIT_WAYS: Final = (
     LimitWay(
         enums.ChargingProfilePurposeType.tx_default_profile,
@@ -100,7 +101,7 @@ LIMIT_WAYS: Final = (
 
 def ends_with_session(way: str | None) -> bool:
     """Tell whether a limit that was set in a way of this name ends with its session."""
-    return way == _FOR_TRANSACTION.name
+    return way == SESSION_WAY
 
 
 def holds_above_all(way: str | None) -> bool:
