@@ -149,12 +149,14 @@ class Counter:
         """Switch on a station that tells only what a test lets it tell.
 
         It does not read its meter by the clock, of which a travelling one would make
-        many readings.
+        many readings; and it has told its statuses, which would be late by as much.
         """
         station = self.stranger(identity, **options)
         station.refuse_settings(lambda key, _: key == "ClockAlignedDataInterval")
         await station.start()
         await station.wait_registered()
+        known, told_of = self.desk.stations[identity], station.link.told_of()
+        await station.wait_for(lambda: all(known.seen(n).status for n in told_of))
         return station
 
     def stranger(self, identity: str, **options: object) -> SimulatedStation:
