@@ -122,8 +122,6 @@ class PriceBook:
             await self._ledger.commit(prices=rows)
             _take_in(self._at_hand(new), rows)
             self._since[new] = min(self._since[entity], *(row.at for row in rows))
-            if entity in self._showing:
-                self._showing[new] = self._showing[entity]
             self._watched.add(new)
 
     async def observe(
