@@ -121,7 +121,7 @@ class PriceBook:
             ]
             await self._ledger.commit(prices=rows)
             _take_in(self._at_hand(new), rows)
-            self._since[new] = min(self._since[entity], *(row.at for row in rows))
+            self._since[new] = min((self._since[entity], *(row.at for row in rows)))
             self._watched.add(new)
 
     async def observe(

@@ -464,3 +464,23 @@ async def test_a_price_that_the_ledger_did_not_take_is_kept_later(
         assert rating is not None
         assert [part.state for part in rating.slices] == ["1.00", "3.00"]
         assert session.cost == rating.billed
+
+
+async def test_a_helper_that_has_shown_nothing_yet_may_be_renamed(
+    tmp_path: Path,
+) -> None:
+    async with at_the_desk(tmp_path / "ladda.db", house("garage")) as counter:
+        clock, desk = counter.clock, counter.desk
+        station = await counter.mute("garage")
+        begun = clock()
+        answer = await station.send("StartTransaction", start("04BB22", begun, 0))
+        await desk.accounts.follow("sensor.spot", "sensor.electricity")
+        clock.travel(minutes=1)
+        await desk.prices.observe("sensor.electricity", clock(), "3.00", "SEK/kWh")
+        clock.travel(hours=1)
+        told = stop(answer["transactionId"], clock(), 5000)
+        await station.send("StopTransaction", told)
+        [session] = await counter.sessions()
+        rating = await desk.pricing.rating(session)
+        assert rating is not None
+        assert [part.unit_price for part in rating.slices] == [None, 3]
