@@ -6,7 +6,7 @@ from decimal import Decimal
 
 import pytest
 
-from custom_components.ladda.charging import starts
+from custom_components.ladda.charging import ends, starts
 from custom_components.ladda.charging.journal import Kind
 from custom_components.ladda.charging.model import (
     Authorization,
@@ -364,6 +364,24 @@ def test_a_session_that_was_closed_too_early_gets_its_stop_later(
     assert session.ended_at == at(60)
     assert garage.kinds()[-1] == Kind.LATE_STOP
     assert len(garage.station.open) == 1
+
+
+def test_what_was_kept_for_hours_tells_when_the_energy_of_a_late_stop_was_taken(
+    garage: Garage,
+) -> None:
+    """The session was closed by hand, for its charger was away for long."""
+    number = garage.start(1000)
+    garage.wait(10)
+    garage.reads(2000, number)
+    garage.carry_out(ends.plan_close(garage.station, number, garage.now))
+    garage.wait(180)
+    garage.reads(3000, number, stamped=at(60))
+    session = garage.stop(number, 9000, stamped=at(120))
+    assert session is not None
+    assert session.energy_wh == 8000
+    points = garage.curves[number].points
+    assert course(points) == [(0, 0), (10, 1000), (60, 2000), (120, 8000)]
+    assert garage.curve_again(session) == garage.curves[number]
 
 
 def test_a_late_stop_clears_the_doubts_about_an_estimated_end(garage: Garage) -> None:

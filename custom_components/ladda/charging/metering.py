@@ -12,7 +12,7 @@ from .open_session import OpenSession
 from .plan import Plan
 from .reading import Reading, reading_of
 from .register import ConnectorRegister
-from .session import Session
+from .session import Closing, Session
 from .station import Station
 
 LATE: Final = timedelta(hours=1)
@@ -89,12 +89,16 @@ def _session_of(
 def _ended_session_of(
     station: Station, event: MeterValuesReported, now: datetime
 ) -> Session | None:
-    """Find the session that just ended and that late meter values belong to."""
+    """Find the ended session that late meter values belong to.
+
+    One whose end is estimated may still be told of, however late: they say when its
+    energy was taken, should its stop arrive.
+    """
     session = station.seen(event.connector).last_session
-    if session is None or session.ended_at is None:
+    if session is None or session.ended_at is None or session.id != event.transaction:
         return None
-    late = session.id == event.transaction and now - session.ended_at <= LATE
-    return session if late else None
+    estimated = session.closing is Closing.ESTIMATED
+    return session if estimated or now - session.ended_at <= LATE else None
 
 
 def _plan_idle_readings(
