@@ -894,6 +894,18 @@ def test_what_the_meter_moved_between_sessions_is_noted(garage: Garage) -> None:
     assert garage.restarted().connector(1).unassigned_wh == 1300
 
 
+def test_what_a_session_took_that_the_next_one_ends_was_not_outside_of_it(
+    garage: Garage,
+) -> None:
+    garage.stop(garage.start(1000), 3000)
+    garage.wait(60)
+    forgotten = garage.start(3500)
+    garage.wait(60)
+    garage.start(9000)
+    assert garage.sessions[forgotten].energy_wh == 5500
+    assert garage.station.connector(1).unassigned_wh == 500
+
+
 def test_a_register_that_starts_anew_has_moved_nothing(garage: Garage) -> None:
     garage.stop(garage.start(0), 3000)
     garage.wait(60)

@@ -146,7 +146,8 @@ def plan_start(
         register = register.grown(moment.at, register.wh)
     else:
         register = register.read(moment.at, shown)
-    entry = _start_entry(station, session, register, now, asked, event)
+    last = ended[-1].session if ended else station.seen(connector).last_session
+    entry = _start_entry(station, session, last, register, now, asked, event)
     return Plan(
         Started(new_id, admitted.authorization, admitted.until, admitted.group),
         (
@@ -193,12 +194,16 @@ def _meter_start(
 def _start_entry(
     station: Station,
     session: Session,
+    last: Session | None,
     register: ConnectorRegister,
     now: datetime,
     asked: RemoteStart | None,
     event: TransactionStarted,
 ) -> Entry:
-    """Make the entry that keeps all that is known of a session at its start."""
+    """Make the entry that keeps all that is known of a session at its start.
+
+    `last` is the session before it at its connector.
+    """
     pending = station.seen(session.connector).remote_start if asked is None else None
     data = {
         "token": session.token,
@@ -213,22 +218,20 @@ def _start_entry(
         "register": register.as_data(),
         "flags": list(session.flags),
         "start_key": session.start_key,
-        "unassigned_wh": str(_unassigned_wh(station, session)),
+        "unassigned_wh": str(_unassigned_wh(station, session, last)),
         "limit_a": amount_text(asked.limit_a) if asked else None,
         "limit_phases": asked.limit_phases if asked else None,
     } | salvaged(event.salvaged)
     return station.session_entry(Kind.START, session, session.started_at, now, data)
 
 
-def _unassigned_wh(station: Station, session: Session) -> Decimal:
+def _unassigned_wh(station: Station, session: Session, last: Session | None) -> Decimal:
     """Return what a connector has delivered outside of all sessions that we know.
 
     A transaction starts where the last one stopped (OCPP 1.6 §7.31): if the meter
     moved in between, somebody charged whom nobody has told of.
     """
-    connector = station.seen(session.connector)
-    last = connector.last_session
-    before = connector.unassigned_wh
+    before = station.seen(session.connector).unassigned_wh
     if last is None or last.meter_stop_wh is None or last.ended_at is None:
         return before
     stopped = Shown(last.ended_at, last.meter_stop_wh)
