@@ -384,6 +384,26 @@ def test_what_was_kept_for_hours_tells_when_the_energy_of_a_late_stop_was_taken(
     assert garage.curve_again(session) == garage.curves[number]
 
 
+def test_what_a_late_stop_tells_of_is_not_billed_to_the_next_session_too(
+    garage: Garage,
+) -> None:
+    """Whose start does not tell its register: it begins where the meter stands."""
+    first = garage.start(1000)
+    garage.wait(10)
+    garage.reads(2000, first)
+    garage.carry_out(ends.plan_close(garage.station, first, garage.now))
+    garage.wait(60)
+    garage.stop(first, 5000)
+    garage.station = garage.restarted()
+    assert garage.station.connector(1).register_wh == 5000
+    garage.wait(10)
+    second = garage.start(None, BO)
+    garage.wait(10)
+    garage.stop(second, 7000)
+    taken = [garage.sessions[number].energy_wh for number in (first, second)]
+    assert taken == [4000, 2000]
+
+
 def test_a_late_stop_clears_the_doubts_about_an_estimated_end(garage: Garage) -> None:
     first = garage.start(1000)
     garage.wait(30)

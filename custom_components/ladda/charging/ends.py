@@ -225,14 +225,25 @@ def plan_stop(
         "corrected": not moment.believed,
         "most": most and most.as_data(),
     } | salvaged(event.salvaged)
-    kind = Kind.LATE_STOP
-    if session.is_open:
-        kind = Kind.STOP
-        register = station.seen(session.connector).register
+    register = station.seen(session.connector).register
+    if session.is_open or _is_newest(station, session, ended_at):
         register = _register_after(opened, register, ended_at, curve)
-        data["register"] = _snapshot(register)
+    data["register"] = _snapshot(register)
+    kind = Kind.STOP if session.is_open else Kind.LATE_STOP
     entries.append(station.session_entry(kind, session, ended_at, now, data))
     return Plan(entries=tuple(entries), sessions=(closed,), curves={closed.id: curve})
+
+
+def _is_newest(station: Station, session: Session, ended_at: datetime) -> bool:
+    """Tell whether nothing is known of a connector after the end of a session."""
+    connector = station.seen(session.connector)
+    return (
+        connector.register is not None
+        and connector.register.at <= ended_at
+        and connector.last_session is not None
+        and connector.last_session.id == session.id
+        and station.session_at(session.connector) is None
+    )
 
 
 def _register_after(

@@ -35,6 +35,7 @@ RESTORED: Final = (
     Kind.REGISTER,
     Kind.STOP,
     Kind.CLOSE,
+    Kind.LATE_STOP,
     Kind.LIMIT,
     Kind.SETTINGS,
     Kind.TOKEN_LIST,
@@ -238,7 +239,9 @@ class Station:
         match entry.kind:
             case Kind.START:
                 self._apply_start(entry)
-            case Kind.REGISTER | Kind.STOP | Kind.CLOSE if register := data["register"]:
+            case Kind.REGISTER | Kind.STOP | Kind.CLOSE | Kind.LATE_STOP if (
+                register := data.get("register")  # early late stops have none
+            ):
                 connector = self.connector(entry.connector)
                 connector.register = ConnectorRegister.from_data(register)
             case Kind.STATUS:
