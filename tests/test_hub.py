@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 from functools import partial
 from unittest.mock import AsyncMock
 
+from freezegun.api import FrozenDateTimeFactory
 import pytest
 from pytest_homeassistant_custom_component.common import async_fire_time_changed
 from pytest_homeassistant_custom_component.components.recorder.common import (
@@ -27,7 +28,7 @@ from custom_components.ladda.hub import DISCOVERED, HOUSEKEEPING
 from custom_components.ladda.ledger import LedgerError
 from custom_components.ladda.polling import PACE as POLLING_PACE
 from homeassistant.components.recorder import Recorder
-from homeassistant.const import STATE_UNKNOWN
+from homeassistant.const import STATE_UNAVAILABLE, STATE_UNKNOWN
 from homeassistant.core import CoreState, HomeAssistant
 from homeassistant.helpers import issue_registry as ir
 from homeassistant.util.dt import utcnow
@@ -337,6 +338,41 @@ async def test_a_helper_that_only_a_session_needs_is_watched_until_that_ends(
     await house.stop(station, session, 10)
     look_after(hass)
     await house.until(lambda: not house.hub.desk.prices.watched)
+
+
+async def test_what_became_known_while_the_ledger_refused_is_priced_later(
+    hass: HomeAssistant,
+    noon: FrozenDateTimeFactory,
+    house: LivedInHouse,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """The price was away for some minutes, and back with a disk that was full."""
+
+    def show(state: str) -> None:
+        hass.states.async_set(SENSOR, state, {"unit_of_measurement": "SEK/kWh"})
+
+    show("2.00")
+    helper = {CONF_KIND: KIND_HELPER, CONF_ENTITY: SENSOR}
+    await house.add_tariff(default=True, **helper)
+    await house.add_station(open_to_all=True)
+    station = await house.station()
+    show(STATE_UNAVAILABLE)
+    await hass.async_block_till_done()
+    session = await house.start(station)
+    noon.tick(300)
+    await house.stop(station, session, 500)
+    assert house.state("sensor", f"{STATION}/1_session_cost").state == STATE_UNKNOWN
+    with monkeypatch.context() as full:
+        unread = AsyncMock(side_effect=LedgerError("no disk"))
+        full.setattr(house.hub.ledger, "sessions", unread)
+        show("2.00")
+        await hass.async_block_till_done()
+    assert f"What {SENSOR} shows is kept later: no disk" in caplog.text
+    look_after(hass)
+    await house.until(
+        lambda: house.state("sensor", f"{STATION}/1_session_cost").state == "1.00"
+    )
 
 
 async def test_a_helper_that_is_removed_shows_no_price(

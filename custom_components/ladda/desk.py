@@ -155,7 +155,7 @@ class ChargingDesk:
         self._boots = defaultdict[str, deque[datetime]](
             partial(deque, maxlen=BOOTS_COUNTED)
         )
-        self._failing = False  # whether the ledger took nothing, which is told once
+        self._failing = False  # whether the ledger refuses, which is told once
 
     # --- life ------------------------------------------------------------------
 
@@ -297,11 +297,20 @@ class ChargingDesk:
     # --- what stations report ------------------------------------------------------
 
     async def handle(self, link: Link, event: StationEvent) -> Decision:
-        """Decide on an event, keep it and answer it."""
+        """Decide on an event, keep it and answer it.
+
+        Raises NotStored where the ledger refuses, and nothing has happened.
+        """
         if self._takes_part(link):
             async with self.lock(link.identity):
                 if self._takes_part(link):  # it may have been removed meanwhile
-                    return await self._decide(link, event)
+                    try:
+                        return await self._decide(link, event)
+                    except LedgerError as err:
+                        if not self._failing:
+                            _LOGGER.error("The ledger cannot be used: %s", err)
+                        self._failing = True
+                        raise NotStored from err
         return self._meet(link, event)
 
     def _takes_part(self, link: Link) -> bool:
@@ -344,28 +353,11 @@ class ChargingDesk:
         self.strangers.show(link, event.info)
         return Registered(Registration.PENDING, STRANGER_INTERVAL_S)
 
-    async def _carry_out(self, station: Station, plan: Plan) -> None:
-        """Keep a plan, then make it so. Raises NotStored, and nothing has happened."""
-        if plan.lasting:
-            try:
-                await self.ledger.commit(entries=plan.entries, sessions=plan.sessions)
-            except LedgerError as err:
-                if not self._failing:
-                    _LOGGER.error("The ledger takes nothing: %s", err)
-                self._failing = True
-                raise NotStored from err
-            if self._failing:
-                _LOGGER.info("The ledger takes entries again")
-                self._failing = False
-        elif plan.entries:
-            self.ledger.post(plan.entries)
-        station.apply(plan)
-
     async def _on_boot(
         self, link: Link, station: Station, event: Booted, now: datetime
     ) -> Registered:
         """A known station booted."""
-        await self._carry_out(station, reports.plan_boot(station, event, now))
+        await self.make_so(station, reports.plan_boot(station, event, now))
         station.info, station.booted_at = event.info, now  # also where it is not kept
         boots = self._boots[station.identity]
         boots.append(now)
@@ -381,7 +373,7 @@ class ChargingDesk:
         """A connector tells its status."""
         connector = station.connector(event.connector)
         before = connector.status
-        await self._carry_out(station, reports.plan_status(station, event, now))
+        await self.make_so(station, reports.plan_status(station, event, now))
         if connector.number and self.house.stations[station.identity].auto_start:
             self._auto_start.look(station, connector, before)
         self._listener.connector_changed(station.identity, connector.number)
@@ -396,16 +388,16 @@ class ChargingDesk:
         match event:
             case Progress():
                 plan = reports.plan_progress(station, event, now)
-                await self._carry_out(station, plan)
+                await self.make_so(station, plan)
                 self._listener.progressed(station.identity, event)
             case SecurityEvent():
                 plan = reports.plan_security_event(station, event, now)
-                await self._carry_out(station, plan)
+                await self.make_so(station, plan)
                 if plan.entries:
                     self._listener.security_noticed(station.identity, event)
             case CertificateRequested():
                 plan = reports.plan_certificate_request(station, event, now)
-                await self._carry_out(station, plan)
+                await self.make_so(station, plan)
         return plan.decision
 
     def _on_token(self, station: Station, token: str, now: datetime) -> Authorized:
@@ -455,10 +447,10 @@ class ChargingDesk:
             ),
         )
         plan = await self.pricing.priced(plan)
-        await self._carry_out(station, plan)
         *ended, session = plan.sessions
-        self._tell_ended(ended)
         await self.pricing.have_prices_for(session)
+        await self.make_so(station, plan)
+        self._tell_ended(ended)
         self.pricing.count(station.open[session.id])
         self.limits.renew(station.identity, session.connector)
         self._listener.session_started(session)
@@ -490,16 +482,16 @@ class ChargingDesk:
                 if session.closing is Closing.REPORTED:
                     link.note("a second stop that contradicts the first")
                     plan = ends.plan_second_stop(station, event, session, now)
-                    await self._carry_out(station, plan)
+                    await self.make_so(station, plan)
                     return
                 entries = await energy_entries(self.ledger, [session])
                 opened = OpenSession.of(session, entries[session.id])
         if opened is None:
             link.note("a stop of an unknown transaction")
-            await self._carry_out(station, ends.plan_orphan_stop(station, event, now))
+            await self.make_so(station, ends.plan_orphan_stop(station, event, now))
             return
         plan = await self.pricing.priced(ends.plan_stop(station, event, opened, now))
-        await self._carry_out(station, plan)
+        await self.make_so(station, plan)
         self._tell_ended(plan.sessions)
 
     def _tell_ended(self, sessions: Iterable[Session]) -> None:
@@ -518,7 +510,7 @@ class ChargingDesk:
         values = metering.timed(station, event.values, now)
         connector = station.connector_of(event)
         plan = metering.plan_meter_values(station, event, values, now)
-        await self._carry_out(station, plan)
+        await self.make_so(station, plan)
         live = station.take_live(connector, values, now)
         if live:
             self.limits.look(station, connector, values, now)
@@ -592,9 +584,14 @@ class ChargingDesk:
         station.apply_entry(entry)
 
     async def make_so(self, station: Station, plan: Plan) -> None:
-        """Keep a plan that no report led to, then make it so; raises LedgerError."""
+        """Keep a plan, then make it so; raises LedgerError, and nothing has happened."""
         if plan.lasting:
             await self.ledger.commit(entries=plan.entries, sessions=plan.sessions)
+            if self._failing:
+                _LOGGER.info("The ledger can be used again")
+                self._failing = False
+        elif plan.entries:
+            self.ledger.post(plan.entries)
         station.apply(plan)
 
     def aligned(self, identity: str) -> None:

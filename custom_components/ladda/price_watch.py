@@ -42,15 +42,22 @@ class PriceWatch:
         self._desk = desk
         self._tell = tell
         self._changing = asyncio.Lock()
+        self._unrated = False  # whether the ledger refused what became known
         self._watched: frozenset[str] | None = None
         self._unwatch: CALLBACK_TYPE | None = None
 
     async def async_look(self) -> None:
-        """Watch the helpers that prices are taken from now; raises LedgerError."""
+        """Watch the helpers that prices are taken from now; raises LedgerError.
+
+        What could not be priced by what they showed is tried again.
+        """
         async with self._changing:
             wanted = self._desk.price_helpers()
             if wanted != self._watched:
                 await self._async_watch(wanted)
+            if self._unrated:
+                await self._desk.accounts.price_again()
+                self._unrated = False
 
     def stop(self) -> None:
         """Watch no helper any more."""
@@ -101,6 +108,7 @@ class PriceWatch:
             await self._async_observe(state, at)
         except LedgerError as err:
             _LOGGER.warning("What %s shows is kept later: %s", state.entity_id, err)
+            self._unrated = True
             self._tell()
 
     async def _async_observe(self, state: State, at: datetime) -> None:

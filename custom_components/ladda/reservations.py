@@ -39,7 +39,7 @@ class Place(Protocol):
         """Return the lock that keeps a station's affairs in order."""
 
     async def make_so(self, station: Station, plan: Plan) -> None:
-        """Keep a plan that no report led to, then make it so. Raises LedgerError."""
+        """Keep a plan, then make it so; raises LedgerError, and nothing has happened."""
 
 
 class Listener(Protocol):

@@ -14,6 +14,7 @@ from custom_components.ladda.billing.prices import Origin
 from custom_components.ladda.charging.journal import Kind
 from custom_components.ladda.household import House
 from custom_components.ladda.ledger import LedgerError
+from tests.station_simulator import CallRefused
 
 from .counter import SPOT, Counter, TravellingClock, at_the_desk, house
 from .wire import meter_values, start, stop
@@ -464,6 +465,35 @@ async def test_a_price_that_the_ledger_did_not_take_is_kept_later(
         assert rating is not None
         assert [part.state for part in rating.slices] == ["1.00", "3.00"]
         assert session.cost == rating.billed
+
+
+async def test_a_start_whose_prices_cannot_be_read_is_told_again_and_is_whole(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with at_the_desk(tmp_path / "ladda.db", house("garage")) as counter:
+        clock, desk = counter.clock, counter.desk
+        await show(counter, "1.00")
+        begun = clock()
+        clock.travel(hours=3)
+        await desk.close_forgotten()  # what is not needed is forgotten
+        station = await counter.mute("garage")
+        told = start("04BB22", begun, 1000)
+        with monkeypatch.context() as failing:
+            unread = AsyncMock(side_effect=LedgerError("no disk"))
+            failing.setattr(desk.ledger, "prices", unread)
+            with pytest.raises(CallRefused):
+                await station.send("StartTransaction", told)
+        assert not desk.stations["garage"].open
+        answer = await station.send("StartTransaction", told)
+        number = answer["transactionId"]
+        assert counter.ear.told.count(("started", number)) == 1
+        values = meter_values(clock(), 5000, transaction=number)
+        await station.send("MeterValues", values)
+        running = desk.pricing.running(desk.stations["garage"].open[number])
+        assert running is not None
+        assert running.total == 4
+        assert "The ledger cannot be used: no disk" in caplog.text
+        assert "went wrong here" not in caplog.text
 
 
 async def test_a_helper_that_has_shown_nothing_yet_may_be_renamed(
