@@ -203,12 +203,10 @@ class Link:
         """Dial once and talk until the connection is gone."""
         connector = aiohttp.TCPConnector(resolver=aiohttp.ThreadedResolver())
         async with aiohttp.ClientSession(connector=connector) as self._session:
-            ping = self._settings.count("WebSocketPingInterval")
             websocket = await self._session.ws_connect(
                 URL(f"{self._dialling.url.rstrip('/')}/{self._name}", encoded=True),
                 protocols=tuple(self._dialling.subprotocols),
                 headers=self._credentials(),
-                heartbeat=ping or None,
                 ssl=self._dialling.ssl,
                 timeout=aiohttp.ClientWSTimeout(
                     ws_receive=self._dialling.patience, ws_close=1
@@ -237,6 +235,7 @@ class Link:
         async with asyncio.TaskGroup() as conversation:
             self._conversation, self._endpoint = conversation, endpoint
             conversation.create_task(endpoint.listen())
+            conversation.create_task(self._send_pings(endpoint.wire))
             await self._register()
             self.report_statuses()
             conversation.create_task(self._send_heartbeats())
@@ -275,6 +274,13 @@ class Link:
                     await self._settings_changed.wait()
             except TimeoutError:
                 await self._say("Heartbeat", {})
+
+    async def _send_pings(self, wire: WebSocketAdapter) -> None:
+        """Ping at the interval that was in force when it connected (16J §5.3)."""
+        interval = self._settings.count("WebSocketPingInterval")
+        while interval:
+            await asyncio.sleep(interval)
+            await wire.ping()
 
     async def _say(self, action: str, payload: Payload) -> Payload | None:
         """Send a CALL once and return the reply, None where it failed."""

@@ -76,6 +76,13 @@ class WebSocketAdapter:
         except aiohttp.ClientConnectionResetError as gone:
             raise Disconnected from gone
 
+    async def ping(self) -> None:
+        """Send a ping; raise Disconnected where that is impossible."""
+        try:
+            await self._websocket.ping()
+        except aiohttp.ClientConnectionResetError as gone:
+            raise Disconnected from gone
+
 
 class StationEndpoint(ChargePoint):  # type: ignore[misc]
     """The station's end of one connection.
