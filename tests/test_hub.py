@@ -183,6 +183,7 @@ async def test_a_currency_that_is_set_later_counts_from_then_on(
     await hass.config.async_update(currency="EUR")
     await hass.async_block_till_done()
     await house.until(lambda: house.hub.desk.is_online(STATION))
+    await station.wait_registered()
     price = house.state("sensor", f"tariff_{tariff.subentry_id}_price")
     assert price.attributes["unit_of_measurement"] == "EUR/kWh"
     session = await house.start(station, at=hours_ago(1))
