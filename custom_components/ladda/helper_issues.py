@@ -4,10 +4,9 @@ from typing import Any, Final
 
 from homeassistant.config_entries import ConfigEntry
 from homeassistant.core import CoreState, HomeAssistant, callback
-from homeassistant.helpers import issue_registry as ir
 
-from .const import CONF_ENTITY, DOMAIN, SUBENTRY_TARIFF
-from .issues import async_take_back
+from .const import CONF_ENTITY, SUBENTRY_TARIFF
+from .issues import async_complain, async_take_back
 
 _PREFIX: Final = "helper_gone_"
 
@@ -29,15 +28,8 @@ def async_miss_helpers(hass: HomeAssistant, entry: ConfigEntry[Any]) -> None:
     }
     async_take_back(hass, _PREFIX, but=gone.keys())
     for issue_id, (tariff, entity) in gone.items():
-        ir.async_create_issue(
-            hass,
-            DOMAIN,
-            issue_id,
-            is_fixable=False,
-            severity=ir.IssueSeverity.WARNING,
-            translation_key="helper_gone",
-            translation_placeholders={"tariff": tariff, "entity": entity},
-        )
+        named = {"tariff": tariff, "entity": entity}
+        async_complain(hass, issue_id, "helper_gone", named)
 
 
 @callback

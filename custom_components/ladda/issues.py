@@ -1,6 +1,7 @@
-"""Our issues under Repairs, by what their ids begin with: it says of which kind they are."""
+"""Our issues under Repairs: what their ids begin with says of which kind they are."""
 
 from collections.abc import Collection
+from typing import Any
 
 from homeassistant.core import HomeAssistant, callback
 from homeassistant.helpers import issue_registry as ir
@@ -16,6 +17,27 @@ def async_issues(hass: HomeAssistant, prefix: str) -> list[ir.IssueEntry]:
         for (domain, issue_id), issue in ir.async_get(hass).issues.items()
         if domain == DOMAIN and issue_id.startswith(prefix)
     ]
+
+
+@callback
+def async_complain(
+    hass: HomeAssistant,
+    issue_id: str,
+    key: str,
+    placeholders: dict[str, str],
+    data: dict[str, Any] | None = None,
+) -> None:
+    """Show what only a person can put right, and not here."""
+    ir.async_create_issue(
+        hass,
+        DOMAIN,
+        issue_id,
+        is_fixable=False,
+        severity=ir.IssueSeverity.WARNING,
+        translation_key=key,
+        translation_placeholders=placeholders,
+        data=data,
+    )
 
 
 @callback

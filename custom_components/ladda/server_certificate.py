@@ -26,6 +26,7 @@ from .const import (
     CONF_SECOND_CERTIFICATE,
     DOMAIN,
 )
+from .issues import async_complain
 
 EXPIRES_SOON: Final = timedelta(days=14)
 UNUSABLE: Final = "certificate_unusable"
@@ -122,7 +123,9 @@ async def async_look_after(hass: HomeAssistant, tls: ServerTls) -> None:
     try:
         await tls.renew(dt_util.utcnow())
     except CertificateUnusable as err:
-        _complain(hass, UNUSABLE, UNUSABLE, {"error": await _async_words(hass, err)})
+        async_complain(
+            hass, UNUSABLE, UNUSABLE, {"error": await _async_words(hass, err)}
+        )
     else:
         ir.async_delete_issue(hass, DOMAIN, UNUSABLE)
     first = tls.first_to_expire
@@ -131,7 +134,7 @@ async def async_look_after(hass: HomeAssistant, tls: ServerTls) -> None:
         key = EXPIRES if left > timedelta(0) else "certificate_expired"
         day = dt_util.as_local(first.expires_at).date().isoformat()
         path = str(first.pair.certificate)
-        _complain(hass, EXPIRES, key, {"path": path, "date": day})
+        async_complain(hass, EXPIRES, key, {"path": path, "date": day})
     else:
         ir.async_delete_issue(hass, DOMAIN, EXPIRES)
 
@@ -141,21 +144,6 @@ def async_complain_no_more(hass: HomeAssistant) -> None:
     """Take back all complaints, for nobody listens any more."""
     for issue_id in (UNUSABLE, EXPIRES):
         ir.async_delete_issue(hass, DOMAIN, issue_id)
-
-
-def _complain(
-    hass: HomeAssistant, issue_id: str, key: str, placeholders: dict[str, str]
-) -> None:
-    """Show what only a person can put right."""
-    ir.async_create_issue(
-        hass,
-        DOMAIN,
-        issue_id,
-        is_fixable=False,
-        severity=ir.IssueSeverity.WARNING,
-        translation_key=key,
-        translation_placeholders=placeholders,
-    )
 
 
 async def _async_words(hass: HomeAssistant, err: CertificateUnusable) -> str:
