@@ -69,7 +69,8 @@ class Accounts:
         Returns how many sessions that settles. Raises LedgerError.
         """
         self._pricing.count_again()
-        for session in self._pricing.going_on():
+        for opened in self._pricing.going_on():
+            session = opened.session
             self._listener.connector_changed(session.station, session.connector)
         return await self._rate_again()
 
@@ -135,8 +136,9 @@ class Accounts:
             return
         await self._pricing.book.rename(helper, new)
         for found in self._pricing.going_on():
-            async with self._place.lock(found.station):
-                opened = self._place.station_of(found.station).open.get(found.id)
+            station = self._place.station_of(found.session.station)
+            async with self._place.lock(station.identity):
+                opened = station.open.get(found.session.id)
                 if opened is None or opened.session.tariff is None:
                     continue
                 tariff = Tariff.from_data(opened.session.tariff)

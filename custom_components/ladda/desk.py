@@ -202,11 +202,7 @@ class ChargingDesk:
     def _oldest_start(self) -> datetime:
         """Return since when prices are needed at hand."""
         return min(
-            (
-                opened.session.started_at
-                for station in self.stations.values()
-                for opened in station.open.values()
-            ),
+            (opened.session.started_at for opened in self.pricing.going_on()),
             default=self._clock(),
         )
 
@@ -216,8 +212,7 @@ class ChargingDesk:
             *self.house.tariffs.values(),
             *(
                 Tariff.from_data(opened.session.tariff)
-                for station in self.stations.values()
-                for opened in station.open.values()
+                for opened in self.pricing.going_on()
                 if opened.session.tariff is not None
             ),
         ]

@@ -25,10 +25,10 @@ class Pricing:
         self._stations = stations
         self._running: dict[int, RunningRating] = {}
 
-    def going_on(self) -> list[Session]:
+    def going_on(self) -> list[OpenSession]:
         """Return all open sessions."""
         return [
-            opened.session
+            opened
             for station in self._stations.values()
             for opened in station.open.values()
         ]
@@ -36,9 +36,8 @@ class Pricing:
     def count_again(self) -> None:
         """Count the running costs of all open sessions anew."""
         self._running.clear()
-        for station in self._stations.values():
-            for opened in station.open.values():
-                self.count(opened)
+        for opened in self.going_on():
+            self.count(opened)
 
     def count(self, opened: OpenSession) -> None:
         """Count an open session's running cost anew."""
