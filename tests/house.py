@@ -16,7 +16,10 @@ from typing import Any
 from freezegun import freeze_time
 from freezegun.api import FrozenDateTimeFactory
 import pytest
-from pytest_homeassistant_custom_component.common import MockConfigEntry
+from pytest_homeassistant_custom_component.common import (
+    MockConfigEntry,
+    async_fire_time_changed,
+)
 
 from custom_components.ladda import (
     alignment,
@@ -39,7 +42,7 @@ from custom_components.ladda.const import (
     SUBENTRY_TARIFF,
     SUBENTRY_USER,
 )
-from custom_components.ladda.hub import LaddaHub
+from custom_components.ladda.hub import HOUSEKEEPING, LaddaHub
 from homeassistant import config_entries
 from homeassistant.config_entries import ConfigEntryStore, ConfigSubentry
 from homeassistant.const import ATTR_ENTITY_ID, CONF_HOST, CONF_PORT
@@ -55,6 +58,7 @@ from homeassistant.helpers.entity import Entity
 from homeassistant.helpers.event import async_track_state_change_event
 from homeassistant.helpers.json import json_bytes
 from homeassistant.helpers.storage import Store
+from homeassistant.util import dt as dt_util
 
 from .station_simulator import SimulatedStation
 
@@ -330,6 +334,12 @@ class LivedInHouse:
             while not condition():
                 await asyncio.sleep(0.01)
                 await self.hass.async_block_till_done()
+
+    async def a_minute_later(self) -> None:
+        """Let the house be looked after."""
+        soon = dt_util.utcnow() + HOUSEKEEPING + timedelta(seconds=1)
+        async_fire_time_changed(self.hass, soon)
+        await self.hass.async_block_till_done(wait_background_tasks=True)
 
     async def close(self) -> None:
         """Switch the stations off and unload the entry."""

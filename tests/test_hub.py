@@ -24,7 +24,7 @@ from custom_components.ladda.const import (
     KIND_HELPER,
 )
 from custom_components.ladda.desk import ChargingDesk
-from custom_components.ladda.hub import DISCOVERED, HOUSEKEEPING
+from custom_components.ladda.hub import DISCOVERED
 from custom_components.ladda.ledger import LedgerError
 from custom_components.ladda.polling import PACE as POLLING_PACE
 from homeassistant.components.recorder import Recorder
@@ -49,11 +49,6 @@ def unknown_tags(hass: HomeAssistant) -> list[str]:
         for domain, key in ir.async_get(hass).issues
         if domain == DOMAIN and key.startswith("unknown_tag_")
     ]
-
-
-def look_after(hass: HomeAssistant) -> None:
-    """Let it be time to look after the house."""
-    async_fire_time_changed(hass, utcnow() + HOUSEKEEPING + timedelta(seconds=1))
 
 
 # --- connectors ----------------------------------------------------------------------
@@ -319,7 +314,7 @@ async def test_a_helper_is_watched_as_soon_as_the_ledger_can_be_read(
     assert house.hub.desk.prices.watched == frozenset()
     await hass.async_block_till_done()  # what needs no ledger is done
     assert house.state("sensor", f"tariff_{tariff.subentry_id}_price")
-    look_after(hass)
+    await house.a_minute_later()
     await house.until(lambda: house.hub.desk.prices.watched == {HELPER})
 
 
@@ -337,7 +332,7 @@ async def test_a_helper_that_only_a_session_needs_is_watched_until_that_ends(
     await house.remove(tariff)
     assert house.hub.desk.prices.watched == {HELPER}
     await house.stop(station, session, 10)
-    look_after(hass)
+    await house.a_minute_later()
     await house.until(lambda: not house.hub.desk.prices.watched)
 
 
@@ -370,7 +365,7 @@ async def test_what_became_known_while_the_ledger_refused_is_priced_later(
         show("2.00")
         await hass.async_block_till_done()
     assert f"What {SENSOR} shows is kept later: no disk" in caplog.text
-    look_after(hass)
+    await house.a_minute_later()
     await house.until(
         lambda: house.state("sensor", f"{STATION}/1_session_cost").state == "1.00"
     )

@@ -4,7 +4,6 @@ from datetime import timedelta
 
 from freezegun.api import FrozenDateTimeFactory
 import pytest
-from pytest_homeassistant_custom_component.common import async_fire_time_changed
 
 from custom_components.ladda.const import (
     CONF_DEFAULT,
@@ -13,7 +12,6 @@ from custom_components.ladda.const import (
     CONF_PERSON,
     KIND_HELPER,
 )
-from custom_components.ladda.hub import HOUSEKEEPING
 from custom_components.ladda.ledger import LedgerError
 from homeassistant.core import HomeAssistant
 from homeassistant.helpers import entity_registry as er, issue_registry as ir
@@ -80,8 +78,7 @@ async def test_a_helper_that_is_renamed_in_mid_session_leaves_no_gap(
     assert rating is not None
     assert [part.unit_price for part in rating.slices] == [1, 3]
 
-    async_fire_time_changed(hass, dt_util.utcnow() + 2 * HOUSEKEEPING)
-    await hass.async_block_till_done()
+    await spot.a_minute_later()
     assert not ir.async_get(hass).issues
     assert spot.hub.desk.prices.watched == {NEW}
 

@@ -6,7 +6,6 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from pytest_homeassistant_custom_component.common import async_fire_time_changed
 
 from custom_components.ladda import limit_watch
 from custom_components.ladda.const import (
@@ -21,7 +20,6 @@ from custom_components.ladda.const import (
     SUBENTRY_STATION,
     SUBENTRY_USER,
 )
-from custom_components.ladda.hub import HOUSEKEEPING
 from custom_components.ladda.unknown_tags import WAITING
 from homeassistant.components.repairs import RepairsFlowResult
 from homeassistant.config_entries import SOURCE_USER
@@ -30,7 +28,6 @@ from homeassistant.core import CoreState, HomeAssistant
 from homeassistant.data_entry_flow import FlowResultType, InvalidData
 from homeassistant.helpers import issue_registry as ir
 from homeassistant.setup import async_setup_component
-from homeassistant.util import dt as dt_util
 
 from .house import STATION, TAG, LivedInHouse
 
@@ -276,9 +273,8 @@ async def test_nobody_complains_of_a_charger_that_is_not_watched(
 
 
 async def look(house: LivedInHouse) -> list[ir.IssueEntry]:
-    """Let the minute pass after which the house is looked after."""
-    async_fire_time_changed(house.hass, dt_util.utcnow() + 2 * HOUSEKEEPING)
-    await house.hass.async_block_till_done()
+    """Look a minute later."""
+    await house.a_minute_later()
     return issues(house.hass)
 
 

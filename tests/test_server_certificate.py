@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncGenerator, Callable
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 import json
 from pathlib import Path
 import ssl
@@ -10,10 +10,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
-from pytest_homeassistant_custom_component.common import (
-    MockConfigEntry,
-    async_fire_time_changed,
-)
+from pytest_homeassistant_custom_component.common import MockConfigEntry
 
 from custom_components.ladda.central_system.tls import Flaw
 from custom_components.ladda.const import (
@@ -24,7 +21,6 @@ from custom_components.ladda.const import (
     DOMAIN,
 )
 from custom_components.ladda.diagnostics import async_get_config_entry_diagnostics
-from custom_components.ladda.hub import HOUSEKEEPING
 from homeassistant.config_entries import SOURCE_USER, ConfigEntryState, ConfigFlowResult
 from homeassistant.const import CONF_PORT
 from homeassistant.core import HomeAssistant
@@ -110,12 +106,6 @@ async def come_and_go(house: LivedInHouse, context: ssl.SSLContext) -> None:
     """Let the station connect, and go again."""
     station = await house.station(ssl=context)
     await station.stop()
-
-
-async def a_minute_later(house: LivedInHouse) -> None:
-    """Let the house be looked after."""
-    async_fire_time_changed(house.hass, datetime.now(UTC) + HOUSEKEEPING)
-    await house.hass.async_block_till_done(wait_background_tasks=True)
 
 
 async def begin(hass: HomeAssistant) -> ConfigFlowResult:
@@ -409,7 +399,7 @@ async def test_a_session_goes_on_while_the_certificate_is_renewed(
     session = await tls_house.start(station)
     connected = hub.desk.links[STATION]
     files.write(ecdsa_key())
-    await a_minute_later(tls_house)
+    await tls_house.a_minute_later()
     await tls_house.stop(station, session, 3_000)
     assert hub.desk.links[STATION] is connected
     assert tls_house.hub is hub
@@ -424,7 +414,7 @@ async def test_a_bad_new_certificate_is_complained_of_and_the_old_one_stays(
     hass = tls_house.hass
     old = files.trusting()
     files.certificate.write_bytes(certificate(rsa_key(2)))
-    await a_minute_later(tls_house)
+    await tls_house.a_minute_later()
     said = complaint(hass, "certificate_unusable")
     assert said is not None
     assert said["error"].startswith(
@@ -434,7 +424,7 @@ async def test_a_bad_new_certificate_is_complained_of_and_the_old_one_stays(
     await station.stop()
 
     files.write(rsa_key(2))
-    await a_minute_later(tls_house)
+    await tls_house.a_minute_later()
     assert complaint(hass, "certificate_unusable") is None
     await tls_house.station(ssl=files.trusting())
 
@@ -469,7 +459,7 @@ async def test_a_certificate_that_expires_soon_is_complained_of_until_it_is_rene
             "date": day.date().isoformat(),
         }
     files.write(rsa_key(), days=90)
-    await a_minute_later(house)
+    await house.a_minute_later()
     assert complaint(hass, "certificate_expires") is None
     await house.close()
 
@@ -479,10 +469,10 @@ async def test_of_two_certificates_either_is_renewed(
 ) -> None:
     hub = wide_house.hub
     second.write(ecdsa_key(2))
-    await a_minute_later(wide_house)
+    await wide_house.a_minute_later()
     await come_and_go(wide_house, knowing("ECDHE+aECDSA", second))
     files.write(rsa_key(2))
-    await a_minute_later(wide_house)
+    await wide_house.a_minute_later()
     await come_and_go(wide_house, knowing("ECDHE+aRSA", files))
     await come_and_go(wide_house, knowing("ECDHE+aECDSA", second))
     assert wide_house.hub is hub
@@ -495,7 +485,7 @@ async def test_a_bad_one_of_two_new_certificates_is_named_and_both_old_ones_stay
     old = knowing("ECDHE+aRSA", files), knowing("ECDHE+aECDSA", second)
     files.write(rsa_key(2))
     second.certificate.write_text("hello")
-    await a_minute_later(wide_house)
+    await wide_house.a_minute_later()
     assert complaint(hass, "certificate_unusable") == {
         "key": "certificate_unusable",
         "error": f"{second.certificate} is not a certificate in the PEM format.",
@@ -504,7 +494,7 @@ async def test_a_bad_one_of_two_new_certificates_is_named_and_both_old_ones_stay
         await come_and_go(wide_house, station)
 
     second.write(ecdsa_key(2))
-    await a_minute_later(wide_house)
+    await wide_house.a_minute_later()
     assert complaint(hass, "certificate_unusable") is None
     await come_and_go(wide_house, knowing("ECDHE+aRSA", files))
     await come_and_go(wide_house, knowing("ECDHE+aECDSA", second))
@@ -516,12 +506,12 @@ async def test_of_two_certificates_the_first_to_expire_is_named(
     files.write(rsa_key(), days=12)
     second.write(ecdsa_key(), days=3)
     for soon, key in ((second, ecdsa_key()), (files, rsa_key())):
-        await a_minute_later(wide_house)
+        await wide_house.a_minute_later()
         said = complaint(wide_house.hass, "certificate_expires")
         assert said is not None
         assert said["path"] == str(soon.certificate)
         soon.write(key, days=90)
-    await a_minute_later(wide_house)
+    await wide_house.a_minute_later()
     assert complaint(wide_house.hass, "certificate_expires") is None
 
 
@@ -529,9 +519,9 @@ async def test_nobody_complains_of_a_certificate_that_nobody_sees(
     tls_house: LivedInHouse, files: Files
 ) -> None:
     files.write(rsa_key(), days=3)
-    await a_minute_later(tls_house)
+    await tls_house.a_minute_later()
     files.key.unlink()
-    await a_minute_later(tls_house)
+    await tls_house.a_minute_later()
     assert complaint(tls_house.hass, "certificate_expires") is not None
     assert complaint(tls_house.hass, "certificate_unusable") is not None
     await tls_house.unload()

@@ -286,8 +286,12 @@ class Garage:
         """Close what the station has forgotten."""
         found = ends.forgotten(self.station, self.now)
         for session in found:
-            self.carry_out(ends.plan_close(self.station, session, self.now))
+            self.close(session)
         return found
+
+    def close(self, session: int) -> None:
+        """Close a session by hand: its station does not tell its end."""
+        self.carry_out(ends.plan_close(self.station, session, self.now))
 
     # --- looking at it again ---
 

@@ -5,8 +5,6 @@ from datetime import datetime
 
 from hypothesis import given, settings, strategies as st
 
-from custom_components.ladda.charging import ends
-
 from .garage import Garage
 
 KILOWATTS = 11
@@ -94,8 +92,7 @@ class Charger:
     def close(self) -> None:
         """Somebody closes by hand what seems to go on; the charger goes on all the same."""
         for number in list(self.garage.station.open):
-            plan = ends.plan_close(self.garage.station, number, self.garage.now)
-            self.garage.carry_out(plan)
+            self.garage.close(number)
 
     def restart(self) -> None:
         """Home Assistant restarts."""

@@ -6,7 +6,7 @@ from decimal import Decimal
 
 import pytest
 
-from custom_components.ladda.charging import ends, starts
+from custom_components.ladda.charging import starts
 from custom_components.ladda.charging.journal import Kind
 from custom_components.ladda.charging.model import (
     Authorization,
@@ -373,7 +373,7 @@ def test_what_was_kept_for_hours_tells_when_the_energy_of_a_late_stop_was_taken(
     number = garage.start(1000)
     garage.wait(10)
     garage.reads(2000, number)
-    garage.carry_out(ends.plan_close(garage.station, number, garage.now))
+    garage.close(number)
     garage.wait(180)
     garage.reads(3000, number, stamped=at(60))
     session = garage.stop(number, 9000, stamped=at(120))
@@ -391,7 +391,7 @@ def test_what_a_late_stop_tells_of_is_not_billed_to_the_next_session_too(
     first = garage.start(1000)
     garage.wait(10)
     garage.reads(2000, first)
-    garage.carry_out(ends.plan_close(garage.station, first, garage.now))
+    garage.close(first)
     garage.wait(60)
     garage.stop(first, 5000)
     garage.station = garage.restarted()
